@@ -18,6 +18,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("catalog", &["domain", "atomic-file"]),
     ("duplicates", &[]),
     ("exchange", &["domain"]),
+    ("layout", &["domain", "kernels"]),
     (
         "indexer",
         &["domain", "imaging", "containers", "encoder", "vectors", "catalog"],
@@ -41,6 +42,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "catalog",
             "duplicates",
             "exchange",
+            "layout",
             "indexer",
             "confidence",
             "search",
@@ -50,6 +52,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "server",
         &[
             "domain",
+            "atomic-file",
             "imaging",
             "encoder",
             "vectors",

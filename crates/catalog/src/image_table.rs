@@ -5,6 +5,7 @@ mod facets;
 mod matcher;
 mod natural;
 mod order;
+mod timeline;
 mod values;
 
 use std::collections::{BTreeSet, HashMap};
@@ -12,7 +13,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use eidetic_domain::{Camera, Details, Filter, ImageFormat, ImageId, Orientation};
+use eidetic_domain::{Camera, Details, Filter, ImageFormat, ImageId, Orientation, TakenSource};
 use jiff::civil::DateTime;
 
 use crate::{ImageRecord, SpaceNumber};
@@ -21,6 +22,7 @@ pub use facets::{FacetQuery, FacetValues, Facets, FolderCount, FolderLevel, Year
 use matcher::{Matcher, Selection};
 use order::{Key, compare};
 pub use order::{ListOrder, Position, SortKey};
+pub use timeline::{NumberedTags, Timeline, TimelineEntry};
 use values::Values;
 
 /// Which images to list.
@@ -95,6 +97,9 @@ pub struct ImageTable {
 struct Row {
     image: ImageId,
     taken: Option<DateTime>,
+    taken_source: Option<TakenSource>,
+    /// Degrees north and east, to a meter.
+    position: Option<[f32; 2]>,
     added_ms: Option<i64>,
     bytes: u64,
     camera: Option<u32>,
@@ -381,6 +386,10 @@ impl ImageTable {
         let row = Row {
             image: record.image,
             taken: metadata.taken,
+            taken_source: record.taken_source,
+            position: metadata
+                .position
+                .map(|position| [position.latitude as f32, position.longitude as f32]),
             added_ms: record.added_ms,
             bytes: record.bytes,
             camera: metadata.camera.as_ref().map(|camera| self.cameras.number(camera)),

@@ -56,8 +56,8 @@ pub use check::{CatalogCheck, CatalogRepair, Finding};
 pub use error::{CatalogError, ReadOnlyReason};
 pub use feedback::{Feedback, FeedbackKey, FeedbackKind, FeedbackStore, MAX_FEEDBACK};
 pub use image_table::{
-    FacetQuery, FacetValues, Facets, FolderCount, FolderLevel, ListOrder, ListPage, ListQuery, Position,
-    SortKey, YearMonth,
+    FacetQuery, FacetValues, Facets, FolderCount, FolderLevel, ListOrder, ListPage, ListQuery, NumberedTags,
+    Position, SortKey, Timeline, TimelineEntry, YearMonth,
 };
 #[cfg(feature = "testing")]
 pub use memory::MemoryCatalog;

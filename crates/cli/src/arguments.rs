@@ -9,11 +9,13 @@ mod bench;
 mod calibrate;
 mod check;
 mod duplicates;
+mod events;
 mod export;
 mod filter;
 mod index;
 mod jobs;
 mod list;
+mod map;
 mod matching;
 mod models;
 mod search;
@@ -31,11 +33,13 @@ pub(crate) use bench::{
 pub(crate) use calibrate::{CalibrateArgs, FeedbackArgs, QueryKindArg};
 pub(crate) use check::CheckArgs;
 pub(crate) use duplicates::DuplicatesArgs;
+pub(crate) use events::EventsArgs;
 pub(crate) use export::{ExportArgs, Exportable};
 pub(crate) use filter::FilterArgs;
 pub(crate) use index::{IndexArgs, IndexingOptions, ShowArgs, StatusArgs, TagArgs};
 pub(crate) use jobs::{JobsArgs, JobsCommand};
 pub(crate) use list::{ListArgs, SortArg};
+pub(crate) use map::MapArgs;
 pub(crate) use matching::{MatchArgs, PrevalenceArg, ScreenArgs};
 pub(crate) use models::{
     AlignArgs, EmbedArgs, ModelOptions, ModelsAction, ModelsArgs, ModelsPullArgs, PrecisionArg, VerifyArgs,
@@ -90,6 +94,10 @@ pub(crate) enum Command {
     List(ListArgs),
     /// Find copies of pictures and bursts; prints them and deletes nothing
     Duplicates(DuplicatesArgs),
+    /// Print the regions of the semantic map, on which similar pictures are near each other, with names from tags
+    Map(MapArgs),
+    /// List events: pictures that were taken at one time and place, the latest first
+    Events(EventsArgs),
     /// Show what is known of a picture: title, caption, keywords, people, date, place, camera and more
     Show(ShowArgs),
     /// Score texts against a picture

@@ -69,6 +69,8 @@ fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
         Command::Search(search) => commands::search::run(global, search),
         Command::List(list) => commands::list::run(global, list),
         Command::Duplicates(duplicates) => commands::duplicates::run(global, duplicates),
+        Command::Map(map) => commands::map::run(global, map),
+        Command::Events(events) => commands::events::run(global, events),
         Command::Show(show) => commands::show::run(global, show),
         Command::Match(matching) => commands::matching::run(global, matching),
         Command::Screen(screen) => commands::screen::run(global, screen),

@@ -107,6 +107,8 @@ impl Observer for IndexBar {
             RunStage::Indexing
             | RunStage::BuildingGraph
             | RunStage::EmbeddingTags
+            | RunStage::FindingNeighbors
+            | RunStage::LayingOut
             | RunStage::Tagging
             | RunStage::Screening
             | RunStage::Scoring
@@ -241,6 +243,8 @@ impl Observer for StageBar {
         self.0.set_message(match stage {
             RunStage::EmbeddingTags => "words",
             RunStage::BuildingGraph => "images in the search graph",
+            RunStage::FindingNeighbors => "images compared",
+            RunStage::LayingOut => "steps of the layout",
             _ => "images",
         });
     }

@@ -17,6 +17,10 @@ pub enum RunStage {
     EmbeddingTexts,
     /// Building the search graph of images or texts.
     BuildingGraph,
+    /// Finding the nearest neighbors of images.
+    FindingNeighbors,
+    /// Moving images in the plane until neighbors are near each other.
+    LayingOut,
     /// Choosing the tags of images.
     Tagging,
     /// Comparing images with the patterns of a profile.
@@ -31,7 +35,7 @@ pub enum RunStage {
 /// nothing by default.
 ///
 /// Items are files in [`RunStage::Indexing`], whether images or not; tags in [`RunStage::EmbeddingTags`];
-/// texts in [`RunStage::EmbeddingTexts`]; vectors in [`RunStage::BuildingGraph`]; images otherwise. Counts only grow until the next stage or the next call of [`total`](Self::total).
+/// texts in [`RunStage::EmbeddingTexts`]; vectors in [`RunStage::BuildingGraph`]; steps in [`RunStage::LayingOut`]; images otherwise. Counts only grow until the next stage or the next call of [`total`](Self::total).
 pub trait Observer: Sync {
     /// Number of items found so far; there may be more.
     fn discovered(&self, items: u64) {

@@ -9,8 +9,8 @@
 use std::path::Path;
 use std::time::Instant;
 
-use eidetic_catalog::{Catalog, RowStore, SledCatalog, WriteBatch};
-use eidetic_domain::{Filter, RatingRange};
+use eidetic_catalog::{RowStore, SledCatalog};
+use eidetic_domain::{Filter, ImageId, RatingRange};
 use eidetic_indexer::RunContext;
 use eidetic_inference::LoadOptions;
 use eidetic_library::{
@@ -18,6 +18,9 @@ use eidetic_library::{
     SyntheticImages,
 };
 use eidetic_search::Query;
+
+/// Rows that are removed together.
+const BATCH: usize = 5_000;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

@@ -17,7 +17,7 @@ use crate::lock::Lock;
 use crate::manifest::{COPY_NAME, FILE_NAME, FoundManifest, Manifest, SpaceEntry};
 use crate::open::missing;
 use crate::space::live_rows;
-use crate::{LibraryError, Owner, TagOptions, texts};
+use crate::{LibraryError, Owner, TagOptions, map, texts};
 
 pub use repair::{RepairReport, repair};
 
@@ -175,6 +175,10 @@ impl CheckReport {
                 self.add(path, what);
             }
             Some(fault) => self.add(&directory, fault.to_string()),
+        }
+        if let Some(damage) = map::damage(&directory, &entry.space) {
+            let path = map::LayoutFile::of(&directory).path().to_owned();
+            self.add(path, format!("{damage}; the map is derived, and nothing is lost"));
         }
         if let Some(path) = TagOptions::damaged_file(&directory) {
             self.add(

@@ -198,6 +198,11 @@ pub enum LibraryError {
     /// No such image.
     #[error("image {0} is not in the library")]
     UnknownImage(ImageId),
+    /// The image is in no event.
+    #[error(
+        "image {0} is in no event: it is not in the library, the filter leaves it out, or the day when it was taken is unknown"
+    )]
+    UnknownEvent(ImageId),
     /// No file of the image is readable and unchanged.
     #[error("the file of image {0} is missing or has changed; index its folder again")]
     FileGone(ImageId),

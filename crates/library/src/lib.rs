@@ -43,8 +43,9 @@
 //! tagging.json      words and rule of the last tagging run      derived: the bundled ones if unreadable
 //! background.bin    the background texts' vectors               derived
 //! vocabulary.bin    the vectors of the last vocabulary          derived
+//! map.bin           a place in the plane for each image         derived
 //! text-vectors/     the vectors of stored texts                 derived: the model makes them again
-//! spaces/N/         the last six, for every space but the first
+//! spaces/N/         the last seven, for every space but the first
 //! texts/            sets of stored texts                        primary, each replaced atomically
 //! ```
 //!
@@ -73,6 +74,7 @@ mod confidence;
 mod decode_limits;
 mod duplicates;
 mod error;
+mod events;
 mod exchange;
 mod export;
 mod facets;
@@ -84,6 +86,7 @@ mod indexing;
 mod lazy_encoder;
 mod lock;
 mod manifest;
+mod map;
 mod model;
 mod open;
 mod operations;
@@ -118,6 +121,7 @@ pub use eidetic_catalog::{FacetValues, Facets, Finding, FolderCount, SnapshotAge
 pub use eidetic_hub::{ModelRef, ParseModelRefError};
 pub use eidetic_inference::resolve_model;
 pub use error::LibraryError;
+pub use events::{Event, EventImages, EventOptions, EventPage, EventPosition, ParseEventPositionError};
 pub use exchange::{
     SampleComparison, UnknownSpace, VectorsError, VectorsExport, VectorsExported, VectorsImport,
     VectorsImported,
@@ -133,6 +137,7 @@ pub use image_file::ImageFile;
 pub use image_words::words_of_path;
 pub use indexing::NewSources;
 pub use lock::Owner;
+pub use map::{MAP_EXTENT, MapLayout, MapOptions, MapPage, MapPoint, MapRegion};
 pub use model::{Fallback, LoadedModel, ModelSource};
 pub use open::{CreateOptions, Library, Published, default_directory};
 pub use recall::{RecallEntry, RecallStatus};

@@ -24,6 +24,8 @@ pub(crate) enum Operation {
     Tag,
     /// Replacing the calibrations; one for each space.
     Calibrate,
+    /// Computing the layout of the map; one for each space.
+    Map,
 }
 
 /// The operation locks as one space sees them: its own, and those that all spaces of a library share.
@@ -36,6 +38,7 @@ pub(crate) struct OperationLocks {
     graph: OperationLock,
     tag: OperationLock,
     calibrate: OperationLock,
+    map: OperationLock,
 }
 
 #[derive(Debug, Default)]
@@ -116,6 +119,7 @@ impl OperationLocks {
             Operation::Graph => &self.graph,
             Operation::Tag => &self.tag,
             Operation::Calibrate => &self.calibrate,
+            Operation::Map => &self.map,
         }
     }
 }

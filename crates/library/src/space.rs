@@ -24,6 +24,7 @@ use crate::LibraryError;
 use crate::decode_limits::SharedLimits;
 use crate::lazy_encoder::LazyEncoder;
 use crate::manifest::SpaceEntry;
+use crate::map::MapLayout;
 use crate::operations::{Operation, OperationLocks};
 use crate::paths;
 use crate::tagging::VocabularyVectors;
@@ -54,6 +55,8 @@ pub struct Space {
     /// The vectors of stored texts, opened on first use.
     pub(crate) text_index: Mutex<Option<Arc<TextIndex>>>,
     pub(crate) missing_texts: Mutex<Option<MissingTexts>>,
+    /// The latest layout of its images.
+    pub(crate) map: Mutex<Option<Arc<MapLayout>>>,
     pub(crate) operations: OperationLocks,
     pub(crate) limits: SharedLimits,
 }
@@ -90,6 +93,7 @@ impl Space {
             vocabulary: Mutex::default(),
             text_index: Mutex::default(),
             missing_texts: Mutex::default(),
+            map: Mutex::default(),
             operations: operations.for_space(),
             limits: limits.clone(),
         };
@@ -246,6 +250,11 @@ impl Space {
     /// Number of images that have a vector here.
     pub(crate) fn images(&self) -> u64 {
         self.read_vectors().len() as u64
+    }
+
+    /// Whether an image has a vector here.
+    pub(crate) fn has_vector(&self, image: &ImageId) -> bool {
+        self.read_vectors().row(image).is_some()
     }
 
     /// Removes the vectors of images that were removed from the catalog.

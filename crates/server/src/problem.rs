@@ -230,7 +230,7 @@ impl From<LibraryError> for Problem {
             LibraryError::Search(search) => kind_of_search_error(search),
             LibraryError::Catalog(error) if error.is_read_only() => ProblemKind::ReadOnly,
             LibraryError::Filter(_) => ProblemKind::UnknownFilterValue,
-            LibraryError::UnknownImage(_) => ProblemKind::UnknownImage,
+            LibraryError::UnknownImage(_) | LibraryError::UnknownEvent(_) => ProblemKind::UnknownImage,
             LibraryError::FileGone(_) => ProblemKind::FileGone,
             LibraryError::AlreadyIndexing => ProblemKind::AlreadyIndexing,
             LibraryError::AlreadySwitching => ProblemKind::AlreadySwitching,
@@ -293,6 +293,7 @@ mod tests {
             (LibraryError::Search(SearchError::EmptyQuery), 400),
             (LibraryError::Search(SearchError::UnknownImage(image)), 404),
             (LibraryError::UnknownImage(image), 404),
+            (LibraryError::UnknownEvent(image), 404),
             (LibraryError::AlreadyIndexing, 409),
             (LibraryError::FileGone(image), 410),
             (

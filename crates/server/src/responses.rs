@@ -5,10 +5,12 @@
 mod analysis;
 mod calibration;
 mod duplicates;
+mod events;
 mod facets;
 mod feedback;
 mod image;
 mod jobs;
+mod map;
 mod matching;
 mod path;
 mod problem;
@@ -30,6 +32,7 @@ pub use calibration::{
     ProfileThresholds, ThresholdSummary,
 };
 pub use duplicates::{DuplicateFile, DuplicateGroupResponse, DuplicatesResponse};
+pub use events::{EventImagesResponse, EventResponse, EventsResponse};
 pub use facets::{FacetValue, FacetsResponse, FolderFacet, MonthFacet, PlaceFacet, YearFacet};
 pub use feedback::{FeedbackCount, FeedbackEntry, FeedbackList};
 pub use image::{ImageResponse, PlaceNames, Position};
@@ -38,6 +41,7 @@ pub use jobs::{
     BackupResponse, FailedFile, IndexReport, JobKind, JobResponse, JobState, JobTicket, JobsResponse,
     UnreachableFolder,
 };
+pub use map::{MapRegionResponse, MapResponse, MapState};
 pub use matching::{MatchLine, MatchResponse, MatchResult, MatchVerdict, ProfileSummary, ProfilesResponse};
 pub use path::{FilePart, PathTexts};
 pub use problem::ProblemDocument;

@@ -7,8 +7,8 @@ use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, Resource, ResponseError, Route};
 
 use crate::handlers::{
-    analysis, backup, calibration, duplicates, feedback, images, index, jobs, matching, model, page, search,
-    server, session, tags, texts,
+    analysis, backup, calibration, duplicates, events, feedback, images, index, jobs, map, matching, model,
+    page, search, server, session, tags, texts,
 };
 use crate::params::shortened;
 use crate::problem::{Problem, ProblemKind};
@@ -87,6 +87,9 @@ fn image_endpoints() -> Vec<Endpoint> {
                 (Method::POST, web::route().to(duplicates::start_duplicates)),
             ],
         },
+        get("/v1/events", web::route().to(events::list_events)),
+        get("/v1/events/{id}", web::route().to(events::get_event)),
+        get("/v1/map", web::route().to(map::get_map)),
         get("/v1/images", web::route().to(analysis::list_images)),
         get("/v1/facets", web::route().to(analysis::get_facets)),
         get("/v1/images/{id}", web::route().to(images::get_image)),

@@ -10,6 +10,7 @@ mod harness;
 mod images;
 mod indexing;
 mod jobs;
+mod map;
 mod matching;
 mod openapi;
 mod search;

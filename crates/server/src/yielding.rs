@@ -21,18 +21,23 @@ impl Yielding {
         self.foreground.enter()
     }
 
-    /// How runs index that yield.
-    pub(crate) fn indexing(&self) -> IndexerOptions {
+    /// The threads of work that yields; `None` where they cannot be started.
+    pub(crate) fn background(&self) -> Option<Arc<Background>> {
         let start = || match Background::new(Arc::clone(&self.foreground)) {
             Ok(background) => Some(Arc::new(background)),
             Err(error) => {
-                tracing::warn!("indexing does not yield to searches: {error}");
+                tracing::warn!("work in the background does not yield to searches: {error}");
                 None
             }
         };
+        self.background.get_or_init(start).clone()
+    }
+
+    /// How runs index that yield.
+    pub(crate) fn indexing(&self) -> IndexerOptions {
         IndexerOptions {
             batch: BATCH,
-            background: self.background.get_or_init(start).clone(),
+            background: self.background(),
             ..IndexerOptions::default()
         }
     }

@@ -9,6 +9,7 @@
 //! - [`RowSet`] restricts a search to some rows.
 //! - [`VectorStore::graph_builder`], [`VectorStore::insert_pending`] and [`VectorStore::pending_snapshot`] build, grow and
 //!   save the graph beside running searches.
+//! - [`VectorStore::neighbor_finder`] finds the neighbors of all stored vectors.
 //! - [`VectorStore::recall`] compares the index with an exact scan of the file.
 //! - [`bench`] measures build time, recall and throughput of a store.
 //! - Feature `testing`: `MemoryIndex` and the `conformance` checks that every `VectorIndex` has to pass.
@@ -70,6 +71,7 @@ mod header;
 mod links;
 #[cfg(any(test, feature = "testing"))]
 mod memory;
+mod neighbor_finder;
 mod open;
 mod orphans;
 mod plan;
@@ -86,9 +88,10 @@ mod top_k;
 mod vector_file;
 
 pub use error::IndexError;
-pub use graph_build::{BuiltGraph, GRAPH_THRESHOLD, GraphBuilder, PendingSnapshot};
+pub use graph_build::{BuiltGraph, GRAPH_THRESHOLD, GraphBuilder, OnStep, PendingSnapshot};
 #[cfg(any(test, feature = "testing"))]
 pub use memory::MemoryIndex;
+pub use neighbor_finder::{NeighborFinder, Neighbors};
 pub use open::OpenReport;
 pub use orphans::orphaned_rows;
 pub use recall::Recall;

@@ -1,6 +1,6 @@
 //! Columns that are read when they are first needed: details and tags.
 
-use eidetic_domain::{Details, Place};
+use eidetic_domain::{Details, Place, TimePrecision};
 
 use super::values::Values;
 
@@ -19,6 +19,7 @@ pub struct DetailRow {
     pub lens: Option<u32>,
     pub place: Option<u32>,
     pub rating: Option<i8>,
+    pub precision: Option<TimePrecision>,
     pub is_damaged: bool,
     pub keywords: Box<[u32]>,
 }
@@ -64,6 +65,7 @@ impl DetailColumn {
                 .map(|lens| self.lenses.number(lens)),
             place,
             rating: details.rating,
+            precision: details.taken.map(|taken| taken.precision),
             is_damaged: details.damage.is_some(),
             keywords: keywords.into(),
         }

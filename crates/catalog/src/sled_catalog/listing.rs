@@ -9,7 +9,7 @@ use eidetic_domain::{Details, Filter, ImageId};
 
 use super::{PAGE, Page, Paged, SledCatalog, next_page_start};
 use crate::batch::details_name;
-use crate::image_table::{Change, ImageTable, Needs};
+use crate::image_table::{Change, ImageTable, Needs, NumberedTags, Timeline};
 use crate::records::{StoredDetails, decode_checked};
 use crate::store::Changes;
 use crate::{
@@ -78,6 +78,26 @@ impl SledCatalog {
             tags: Some(self.space),
         };
         self.with_table(&needs, |table| table.facets(query, self.space))
+    }
+
+    /// The images that match a filter, but for its tags, of those in `among`, by the time when they were taken.
+    pub fn timeline(&self, filter: &Filter, among: Option<&[ImageId]>) -> Result<Timeline, CatalogError> {
+        let needs = Needs {
+            order: ListOrder::BY_ID,
+            details: true,
+            tags: None,
+        };
+        self.with_table(&needs, |table| table.timeline(filter, among))
+    }
+
+    /// The tags of images in this space, by number.
+    pub fn numbered_tags(&self, images: &[ImageId]) -> Result<NumberedTags, CatalogError> {
+        let needs = Needs {
+            order: ListOrder::BY_ID,
+            details: false,
+            tags: Some(self.space),
+        };
+        self.with_table(&needs, |table| table.numbered_tags(images, self.space))
     }
 
     /// See [`Catalog::images_matching`].

@@ -79,6 +79,7 @@ const fn name(kind: JobKind) -> &'static str {
         JobKind::Calibrate => "calibrate",
         JobKind::Duplicates => "duplicates",
         JobKind::Backup => "backup",
+        JobKind::Map => "map",
     }
 }
 

@@ -37,7 +37,7 @@ pub(crate) fn run(global: &Global, arguments: &ShowArgs) -> Result<Outcome, Fail
 }
 
 /// The id that the text is, or that of the file as it was last indexed, or of its content.
-fn id_in(library: &Library, picture: &Path) -> Result<ImageId, Failure> {
+pub(super) fn id_in(library: &Library, picture: &Path) -> Result<ImageId, Failure> {
     let path = std::path::absolute(picture).map_err(anyhow::Error::from)?;
     let real = path.canonicalize();
     let known = [Some(path), real.ok()].into_iter().flatten();

@@ -12,7 +12,7 @@ use super::{CheckReport, KnownManifest, Thumbnails, examine, lock, read_only};
 use crate::duplicates::FingerprintFile;
 use crate::lock::Lock;
 use crate::manifest::Manifest;
-use crate::{LibraryError, Owner, TagOptions, texts};
+use crate::{LibraryError, Owner, TagOptions, map, texts};
 
 /// The result of a repair.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -100,6 +100,10 @@ impl RepairReport {
             }
             if let Some(path) = TagOptions::damaged_file(&space) {
                 std::fs::remove_file(&path).map_err(LibraryError::io(&path))?;
+            }
+            if map::damage(&space, &entry.space).is_some() {
+                let file = map::LayoutFile::of(&space);
+                file.remove().map_err(LibraryError::io(file.path()))?;
             }
             texts::repair_vectors(&space, &entry.space)?;
         }

@@ -22,6 +22,8 @@ pub(crate) struct Job {
     pub(super) cancel: CancelToken,
     /// Whether a user cancelled it, rather than the end of the server.
     pub(super) unwanted: AtomicBool,
+    /// Whether a response has said that it failed.
+    failure_told: AtomicBool,
     done: AtomicU64,
     total: AtomicU64,
     failures: AtomicU64,
@@ -95,6 +97,7 @@ impl Job {
             request,
             cancel: CancelToken::default(),
             unwanted: AtomicBool::new(false),
+            failure_told: AtomicBool::new(false),
             done: AtomicU64::new(0),
             total: AtomicU64::new(UNKNOWN),
             failures: AtomicU64::new(0),
@@ -182,6 +185,13 @@ impl Job {
             life.ended_ms = Some(now_ms());
             life.task = None;
         }
+    }
+
+    /// Why it failed, for the first caller only; none where it did not fail.
+    pub(crate) fn take_failure(&self) -> Option<String> {
+        let error = self.life().error.clone()?;
+        let was_told = self.failure_told.swap(true, Ordering::Relaxed);
+        (!was_told).then_some(error)
     }
 
     /// Whether a user cancelled it.

@@ -32,6 +32,7 @@ impl JobRequest {
             Self::Calibrate(params) => calibrate(state, params),
             Self::Duplicates(params) => duplicates(params),
             Self::Backup(params) => backup(state, params),
+            Self::Map => Ok(JobTask::Map),
         }
     }
 }

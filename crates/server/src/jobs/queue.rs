@@ -105,7 +105,7 @@ impl JobQueue {
     ) -> Result<Arc<Job>, Problem> {
         let Some(mut upload) = upload else {
             let job = self.enqueue(request, Some(task))?;
-            self.store.write(&job);
+            self.store_job(&job);
             self.start_next();
             return Ok(job);
         };
@@ -168,7 +168,7 @@ impl JobQueue {
     }
 
     fn run(self: &Arc<Self>, job: &Job, task: JobTask) {
-        self.store.write(job);
+        self.store_job(job);
         let changes_graph = matches!(task, JobTask::Index(_));
         let resources = RunResources {
             library: &self.library,
@@ -179,7 +179,9 @@ impl JobQueue {
         let outcome = catch_unwind(AssertUnwindSafe(|| task.run(job, resources)))
             .unwrap_or_else(|_| JobOutcome::failed("the job panicked; see the server's log".into()));
         // First on disk: what a client has seen to end does not run again.
-        self.store.write_outcome(job, &outcome);
+        if self.library.require_writable().is_ok() {
+            self.store.write_outcome(job, &outcome);
+        }
         job.end(outcome);
         self.forget_old();
         self.start_next();
@@ -213,6 +215,18 @@ impl JobQueue {
     pub(crate) fn get(&self, id: &str) -> Option<Arc<Job>> {
         let id: u64 = id.parse().ok()?;
         self.jobs().iter().find(|job| job.number() == id).cloned()
+    }
+
+    /// The last job of this kind, if it is still kept.
+    pub(crate) fn last_of(&self, kind: JobKind) -> Option<Arc<Job>> {
+        self.jobs().iter().rev().find(|job| job.kind() == kind).cloned()
+    }
+
+    /// Stores a job where the library can be written; elsewhere only the map is computed, which is derived.
+    fn store_job(&self, job: &Job) {
+        if self.library.require_writable().is_ok() {
+            self.store.write(job);
+        }
     }
 
     /// The progress or result of a job.

@@ -33,6 +33,8 @@ pub(crate) enum JobRequest {
     Duplicates(DuplicatesJobParams),
     /// Writes a backup.
     Backup(BackupParams),
+    /// Computes the places of the active space's images on its map.
+    Map,
 }
 
 /// Which texts were uploaded.
@@ -56,6 +58,7 @@ pub(crate) enum Lane {
     Calibrate,
     Duplicates,
     Backup,
+    Map,
 }
 
 impl JobRequest {
@@ -70,6 +73,7 @@ impl JobRequest {
             Self::Calibrate(_) => JobKind::Calibrate,
             Self::Duplicates(_) => JobKind::Duplicates,
             Self::Backup(_) => JobKind::Backup,
+            Self::Map => JobKind::Map,
         }
     }
 
@@ -101,7 +105,7 @@ impl JobRequest {
             Self::Calibrate(params) => params.profile.clone(),
             Self::Duplicates(params) => params.kind.clone(),
             Self::Backup(params) => Some(params.file.clone()),
-            Self::ResumeSwitch | Self::Tag(_) => None,
+            Self::ResumeSwitch | Self::Tag(_) | Self::Map => None,
         }
     }
 }
@@ -117,6 +121,7 @@ impl Lane {
             JobKind::Calibrate => Self::Calibrate,
             JobKind::Duplicates => Self::Duplicates,
             JobKind::Backup => Self::Backup,
+            JobKind::Map => Self::Map,
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::io::BufReader;
 
 use eidetic_confidence::profile::NamedProfile;
-use eidetic_indexer::{IndexerOptions, RunContext};
+use eidetic_indexer::{Background, IndexerOptions, Observer, RunContext, RunStage};
 use eidetic_library::{
     CalibrationMode, DuplicateOptions, Library, LibraryError, ModelRef, NewSources, Owner, ScreeningOptions,
     ScreeningReport, SpaceReport, SwitchOptions, TagOptions, TextReader,
@@ -41,6 +41,8 @@ pub(crate) enum JobTask {
     Duplicates(Box<DuplicateOptions>),
     /// Writes a backup.
     Backup(CheckedBackup),
+    /// Computes the places of the active space's images on its map.
+    Map,
 }
 
 /// What jobs work with.
@@ -77,6 +79,7 @@ impl JobTask {
             Self::Calibrate(request) => calibrate(library, job, &request),
             Self::Duplicates(options) => duplicates(library, job, &options),
             Self::Backup(request) => backup(library, job, &request),
+            Self::Map => map(library, job, options.background.as_deref()),
         };
         outcome.unwrap_or_else(|error| JobOutcome::failed(error.to_string()))
     }
@@ -214,4 +217,39 @@ fn backup(library: &Library, job: &Job, request: &CheckedBackup) -> Result<JobOu
         backup: Some(written?.into()),
         ..JobReports::default()
     }))
+}
+
+/// Computes on the threads of the background, and pauses while there are requests.
+fn map(library: &Library, job: &Job, background: Option<&Background>) -> Result<JobOutcome, LibraryError> {
+    let space = library.active();
+    let observer = Pausing { job, background };
+    let update = || space.update_map(&RunContext::new(&observer, &job.cancel));
+    let layout = match background {
+        Some(background) => background.run(update)?,
+        None => update()?,
+    };
+    Ok(JobOutcome::ended(layout.is_none()))
+}
+
+/// Pauses a job after each step while there are requests.
+struct Pausing<'a> {
+    job: &'a Job,
+    background: Option<&'a Background>,
+}
+
+impl Observer for Pausing<'_> {
+    fn total(&self, items: u64) {
+        self.job.total(items);
+    }
+
+    fn done(&self, items: u64) {
+        self.job.done(items);
+        if let Some(background) = self.background {
+            background.pause(&self.job.cancel);
+        }
+    }
+
+    fn stage(&self, stage: RunStage) {
+        self.job.stage(stage);
+    }
 }

@@ -97,7 +97,7 @@ impl FacetParams {
     }
 }
 
-fn number_within(k: Option<usize>, most: usize) -> Result<usize, Problem> {
+pub(super) fn number_within(k: Option<usize>, most: usize) -> Result<usize, Problem> {
     let count = k.unwrap_or(DEFAULT_COUNT);
     if (1..=most).contains(&count) {
         return Ok(count);

@@ -360,7 +360,7 @@ impl AlbumPicture {
     }
 
     /// The picture, with its tags where they are asked for.
-    fn new(image: AlbumImage, with_tags: bool) -> Self {
+    pub(super) fn new(image: AlbumImage, with_tags: bool) -> Self {
         let record = image.record;
         let path = record.paths.first().cloned().unwrap_or_default();
         let known = image.tags.as_deref().filter(|_| with_tags);

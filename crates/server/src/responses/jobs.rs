@@ -42,7 +42,7 @@ pub struct JobResponse {
     pub subject: Option<String>,
     /// Whether it waits, runs, or how it ended.
     pub state: JobState,
-    /// Files, images, texts, words of a vocabulary, or bytes of a backup, processed so far.
+    /// Files, images, texts, words of a vocabulary, bytes of a backup, or steps of a map, processed so far.
     pub done: u64,
     /// How many to process in all, once known.
     pub total: Option<u64>,
@@ -162,6 +162,8 @@ pub enum JobKind {
     Duplicates,
     /// Writes a backup.
     Backup,
+    /// Computes the places of images on the map; `GET /v1/map` starts it.
+    Map,
 }
 
 /// Whether a job waits or runs, or how it ended.
