@@ -143,12 +143,11 @@ fn derived_findings(dir: &Path) -> std::io::Result<Vec<Finding>> {
         path,
         what: format!("{what}; it is derived, and nothing is lost"),
     };
-    let drafts = files.drafts.into_iter();
-    let mut findings: Vec<Finding> = drafts
-        .map(|path| finding(path, "it was never finished"))
-        .collect();
+    // Drafts are what any kill may leave, and no damage; the next opening removes them.
     let damaged = files.snapshots.into_iter().filter(|(_, _, is_whole)| !is_whole);
-    findings.extend(damaged.map(|(_, path, _)| finding(path, "its checksum does not match")));
+    let mut findings: Vec<Finding> = damaged
+        .map(|(_, path, _)| finding(path, "its checksum does not match"))
+        .collect();
     findings.extend(
         files
             .damaged_settings
