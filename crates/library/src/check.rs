@@ -74,8 +74,8 @@ impl KnownManifest {
                 Some((path, format!("{reason}; its copy is whole, and nothing is lost")))
             }
             Some(error) => Some((library.join(FILE_NAME), error.to_string())),
-            None if manifest.is_copy_damaged(library) => {
-                let what = "it is missing, damaged or old; it is derived, and nothing is lost";
+            None if Manifest::is_copy_damaged(library) => {
+                let what = "it is missing or damaged; it is derived, and nothing is lost";
                 Some((library.join(COPY_NAME), what.to_owned()))
             }
             None => None,
@@ -300,7 +300,7 @@ impl Thumbnails {
 fn read_only(directory: &Path, reason: &std::io::Error) -> LibraryError {
     CatalogError::ReadOnly {
         path: directory.to_owned(),
-        reason: ReadOnlyReason::Unwritable(eidetic_atomic_file::described(&reason)),
+        reason: ReadOnlyReason::Unwritable(eidetic_atomic_file::described(reason)),
     }
     .into()
 }

@@ -21,8 +21,8 @@ const SIZES: [u64; 2] = [0, 24];
 const MAX_LINES: usize = 6;
 /// A job that succeeded with so many sizes in turn needs no more.
 const ENOUGH: usize = 6;
-/// How long a watch runs before it is told to stop.
-const WATCH_TIME: Duration = Duration::from_secs(3);
+/// How long a watch runs at most before it is told to stop.
+const WATCH_TIME: Duration = Duration::from_secs(20);
 
 #[test]
 fn full_disk_loses_nothing_names_itself() {
@@ -151,7 +151,7 @@ fn assert_clear(finished: &Finished) {
 fn ended(place: &Place, job: &Job) -> Finished {
     let mut child = job.start(place, Log::Usual);
     let code = if job.name == "watch" {
-        stop_watch(&mut child.0)
+        stop_watch(place, &mut child.0)
     } else {
         child.0.wait().unwrap().code()
     };
@@ -163,9 +163,16 @@ fn ended(place: &Place, job: &Job) -> Finished {
     }
 }
 
-fn stop_watch(child: &mut Child) -> Option<i32> {
+/// Waits until it has made the round of the changes, or ended by itself.
+fn stop_watch(place: &Place, child: &mut Child) -> Option<i32> {
     let start = Instant::now();
-    while start.elapsed() < WATCH_TIME {
+    let rounds = || {
+        std::fs::read_to_string(place.log("stdout"))
+            .unwrap()
+            .lines()
+            .count()
+    };
+    while rounds() < 2 && start.elapsed() < WATCH_TIME {
         if let Some(status) = child.try_wait().unwrap() {
             return status.code();
         }

@@ -60,7 +60,7 @@ fn draft_of_snapshot_is_removed() {
     for content in ["", "half", &"x".repeat(5000)] {
         let draft = store.join("snap.00000000000FFFFF.generating");
         fs::write(&draft, content).unwrap();
-        assert_eq!(SledCatalog::check(dir.path()).unwrap().findings.len(), 1);
+        assert_eq!(SledCatalog::check(dir.path()).unwrap().findings, []);
         assert_opens_complete(dir.path(), "a draft");
         assert!(!draft.exists());
     }

@@ -96,9 +96,10 @@ impl Manifest {
         }
     }
 
-    /// Whether the copy is damaged or missing; it is derived.
-    pub(crate) fn is_copy_damaged(&self, library: &Path) -> bool {
-        !matches!(read(&library.join(COPY_NAME)), Ok(Some(copy)) if copy == *self)
+    /// Whether the copy at `library` is damaged or missing; it is derived. A whole one may be older: a process that was killed had
+    /// not yet written it.
+    pub(crate) fn is_copy_damaged(library: &Path) -> bool {
+        !matches!(read(&library.join(COPY_NAME)), Ok(Some(_)))
     }
 
     fn text(&self) -> io::Result<String> {
