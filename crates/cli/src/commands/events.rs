@@ -101,16 +101,18 @@ fn describe_image(image: &AlbumPicture) -> String {
 
 fn note(found: &EventsResponse) {
     let images: u64 = found.events.iter().map(|event| event.count).sum();
-    if found.total > 0 {
-        let shown = counted(found.events.len() as u64, "event");
-        let more = match found.next_cursor {
-            Some(_) => format!(" of {}; -k all lists the rest", found.total),
-            None => String::new(),
-        };
-        let pictures = counted(images, "picture");
-        eprintln!("eidetic: {shown}, {pictures}{more}; `eidetic events PATH` lists the pictures of one");
-    } else {
-        eprintln!("eidetic: no events");
+    let pictures = counted(images, "picture");
+    match (found.total, &found.next_cursor) {
+        (0, _) => eprintln!("eidetic: no events"),
+        (total, Some(_)) => eprintln!(
+            "eidetic: {} of {} with {pictures}; -k all lists the rest",
+            found.events.len(),
+            counted(total, "event")
+        ),
+        (total, None) => eprintln!(
+            "eidetic: {} with {pictures}; `eidetic events PATH` lists those of one",
+            counted(total, "event")
+        ),
     }
     let left_out = [
         (found.weak_dates, "whose only date is that of the file"),

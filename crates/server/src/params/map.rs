@@ -17,7 +17,7 @@ const MAX_COUNT: usize = 100_000;
 pub(crate) struct MapParams {
     /// Maximum number of images; 0 for the regions alone, 100,000 where left out.
     #[schema(minimum = 0, maximum = 100_000, default = 100_000)]
-    pub(crate) k: Option<usize>,
+    pub(crate) limit: Option<usize>,
     /// `next_cursor` of the page before.
     #[schema(pattern = "^[0-9a-f]{64}$")]
     pub(crate) cursor: Option<String>,
@@ -27,10 +27,10 @@ impl MapParams {
     /// Reads the query string of a request for the map.
     pub(crate) fn from_query(query: &str) -> Result<MapOptions, Problem> {
         let (params, filter): (Self, FilterParams) = read_filtered(query)?;
-        let count = params.k.unwrap_or(MAX_COUNT);
+        let count = params.limit.unwrap_or(MAX_COUNT);
         if count > MAX_COUNT {
             return Err(Problem::invalid(format!(
-                "k {count} is not within 0 to {MAX_COUNT}"
+                "limit {count} is not within 0 to {MAX_COUNT}"
             )));
         }
         Ok(MapOptions {

@@ -9,7 +9,7 @@ use super::harness::{TestServer, image_of};
 use crate::responses::{EventImagesResponse, EventsResponse, JobState, MapResponse, MapState};
 
 /// The map once its job has ended.
-async fn computed(server: &TestServer, query: &str) -> MapResponse {
+pub(super) async fn computed(server: &TestServer, query: &str) -> MapResponse {
     let first: MapResponse = server.get("/v1/map").await.json();
     if let Some(job) = &first.job {
         assert_eq!(first.state, MapState::Computing);
@@ -70,7 +70,10 @@ async fn pages_and_filters_keep_places() {
     let mut paged = MapResponse::default();
     let mut cursor = String::new();
     loop {
-        let page: MapResponse = server.get(&format!("/v1/map?k=2&cursor={cursor}")).await.json();
+        let page: MapResponse = server
+            .get(&format!("/v1/map?limit=2&cursor={cursor}"))
+            .await
+            .json();
         paged.x.extend(&page.x);
         paged.region.extend(&page.region);
         assert_eq!(page.regions, whole.regions);
@@ -87,7 +90,7 @@ async fn pages_and_filters_keep_places() {
     for (id, x) in ids(&trip).iter().zip(&trip.x) {
         assert_eq!(whole.x[all.iter().position(|known| known == id).unwrap()], *x);
     }
-    let regions_alone = computed(&server, "k=0").await;
+    let regions_alone = computed(&server, "limit=0").await;
     assert_eq!((regions_alone.x.len(), regions_alone.regions), (0, whole.regions));
 }
 
@@ -151,7 +154,7 @@ async fn invalid_parameters_are_refused() {
     let server = TestServer::new();
     let weak = format!("/v1/events/{}", server.id("red.png"));
     for (address, status, names) in [
-        ("/v1/map?k=100001", StatusCode::BAD_REQUEST, "k 100001"),
+        ("/v1/map?limit=100001", StatusCode::BAD_REQUEST, "limit 100001"),
         ("/v1/map?cursor=x", StatusCode::BAD_REQUEST, "64 hexadecimal"),
         ("/v1/map?level=1", StatusCode::BAD_REQUEST, "level"),
         ("/v1/events?k=0", StatusCode::BAD_REQUEST, "k 0"),

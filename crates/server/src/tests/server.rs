@@ -136,6 +136,7 @@ const ONLY_WHERE_NEEDED: [&str; 17] = [
 async fn responses_have_documented_fields() {
     let server = TestServer::new();
     calibrate(&server);
+    super::map::computed(&server, "").await;
     let id = server.id("red.png");
     let document: Value = server.get("/openapi.json").await.json();
     let cases = [
