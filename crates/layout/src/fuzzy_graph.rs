@@ -152,11 +152,11 @@ fn strengths(distances: &[f32], mean_of_all: f32) -> Vec<f32> {
     for _ in 0..BISECTIONS {
         if sum(width) > target {
             high = width;
-            width = (low + high) / 2.0;
+            width = f32::midpoint(low, high);
         } else {
             low = width;
             width = if high.is_finite() {
-                (low + high) / 2.0
+                f32::midpoint(low, high)
             } else {
                 width * 2.0
             };

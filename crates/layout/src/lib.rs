@@ -11,7 +11,7 @@
 //! Everything is deterministic: the same input gives the same bits on one machine, on any number of threads. The crate does no I/O and
 //! knows no library; points are positions in a list of the caller's.
 //!
-//! L. McInnes, J. Healy, J. Melville: UMAP: Uniform Manifold Approximation and Projection for Dimension Reduction, 2018,
+//! L. `McInnes`, J. Healy, J. Melville: UMAP: Uniform Manifold Approximation and Projection for Dimension Reduction, 2018,
 //! <https://arxiv.org/abs/1802.03426>. The names of parameters are those of the authors' program `umap-learn`.
 
 mod curve;

@@ -78,7 +78,7 @@ impl Step<'_> {
     fn moved(&self, point: usize, edges: &[Edge]) -> Point {
         let mut own = self.positions[point];
         let mut random = SplitMix64::new(SplitMix64::mix(SEED ^ (self.epoch as u64) << 40) ^ point as u64);
-        for edge in edges.iter().filter(|edge| self.is_due(edge)) {
+        for edge in edges.iter().filter(|edge| self.is_due(**edge)) {
             let other = self.positions[edge.to as usize];
             for _ in 0..MOVES {
                 attract(&mut own, other, self.learning_rate);
@@ -94,7 +94,7 @@ impl Step<'_> {
     }
 
     /// Edges are due as often as they are strong: at regular intervals.
-    fn is_due(&self, edge: &Edge) -> bool {
+    fn is_due(&self, edge: Edge) -> bool {
         let rate = f64::from(edge.strength / self.greatest);
         (rate * (self.epoch + 1) as f64).floor() > (rate * self.epoch as f64).floor()
     }

@@ -56,11 +56,13 @@ impl Pca {
             return pca;
         }
         let mut random = SplitMix64::new(SEED);
-        let start = (0..followed * dimension).map(|_| f64::from(random.signed_unit()));
-        let mut directions = orthonormal(start.collect(), dimension);
+        let start: Vec<f64> = (0..followed * dimension)
+            .map(|_| f64::from(random.signed_unit()))
+            .collect();
+        let mut directions = orthonormal(&start, dimension);
         for _ in 1..ITERATIONS {
             let sums = Sums::over(rows, &pca.mean, &directions);
-            directions = orthonormal(sums.images, dimension);
+            directions = orthonormal(&sums.images, dimension);
             // Rows that do not vary leave no direction.
             if directions.is_empty() {
                 return pca;
@@ -181,7 +183,7 @@ fn mean(rows: &[f32], dimension: usize) -> Vec<f32> {
 }
 
 /// Makes vectors orthonormal in their order (Gram and Schmidt, twice). Those that depend on earlier ones are left out.
-fn orthonormal(vectors: Vec<f64>, dimension: usize) -> Vec<f32> {
+fn orthonormal(vectors: &[f64], dimension: usize) -> Vec<f32> {
     let mut done: Vec<Vec<f64>> = Vec::new();
     for vector in vectors.chunks_exact(dimension) {
         let length = norm(vector);
@@ -196,8 +198,7 @@ fn orthonormal(vectors: Vec<f64>, dimension: usize) -> Vec<f32> {
         }
         let rest = norm(&vector);
         if rest > 1e-6 {
-            vector.iter_mut().for_each(|x| *x /= rest);
-            done.push(vector);
+            done.push(vector.iter().map(|x| x / rest).collect());
         }
     }
     done.iter().flatten().map(|x| *x as f32).collect()
@@ -229,7 +230,7 @@ mod tests {
     fn sample(number: usize, dimension: usize, spread: &[f32], seed: u64) -> Vec<f32> {
         let mut random = SplitMix64::new(seed);
         let axes = (0..dimension * dimension).map(|_| f64::from(random.signed_unit()));
-        let axes = orthonormal(axes.collect(), dimension);
+        let axes = orthonormal(&axes.collect::<Vec<f64>>(), dimension);
         let mut rows = Vec::with_capacity(number * dimension);
         for _ in 0..number {
             let mut row = vec![0.5_f32; dimension];

@@ -26,7 +26,8 @@ impl Hills {
     }
 
     fn by_steepest_ascent(density: &[f32]) -> Self {
-        let higher = |a: usize, b: usize| density[a] > density[b] || (density[a] == density[b] && a < b);
+        // Of equally high cells, the first counts as higher.
+        let higher = |a: usize, b: usize| density[a].total_cmp(&density[b]).then(b.cmp(&a)).is_gt();
         let up = |cell: usize| {
             let best = around(cell).fold(cell, |best, other| if higher(other, best) { other } else { best });
             (best != cell).then_some(best)
@@ -43,13 +44,11 @@ impl Hills {
                     break hills.of_cell[cell];
                 }
                 way.push(cell);
-                match up(cell) {
-                    Some(next) => cell = next,
-                    None => {
-                        hills.tops.push(cell);
-                        break hills.tops.len() as u32 - 1;
-                    }
-                }
+                let Some(next) = up(cell) else {
+                    hills.tops.push(cell);
+                    break hills.tops.len() as u32 - 1;
+                };
+                cell = next;
             };
             for cell in way.drain(..) {
                 hills.of_cell[cell] = hill;
