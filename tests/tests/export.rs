@@ -290,7 +290,7 @@ fn lists_are_exported_in_their_order() {
     let wrong = |more: &[&str]| {
         scenario
             .run(&[&["export", "--to", "x"], more].concat())
-            .assert_code(2)
+            .assert_code(2);
     };
     wrong(&["--sort", "score"]);
     wrong(&["apple", "--sort", "name"]);
