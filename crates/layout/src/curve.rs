@@ -32,7 +32,7 @@ pub fn repel(own: &mut Point, other: Point, learning_rate: f32) {
     }
 }
 
-/// `x` to the power of [`B`], for positive numbers: within 2 · 10⁻⁵ of it, several times as fast as `powf`, and the same on every machine.
+/// `x` to the power of [`B`], for positive numbers: within 2 · 10⁻⁵ of it, and, unlike `powf`, the same on every machine.
 ///
 /// 2 to the power of B log₂ x: whole parts are exponents of floats, and the rest are polynomials (minimax on 1..2 and 0..1).
 #[inline]

@@ -2,7 +2,7 @@
 //!
 //! In each epoch every point is moved by itself: along its own edges, with negative samples, while all others are where the epoch before
 //! left them. So the result does not depend on the number of threads. umap-learn moves both ends of an edge at
-//! once, on all threads, which is faster by a little and gives another result each time.
+//! once; on several threads it gives another result each time.
 
 use std::ops::ControlFlow;
 

@@ -13,7 +13,8 @@ use crate::symmetric_eigen::symmetric_eigen;
 
 /// Directions that are followed beyond those wanted, which makes these converge sooner.
 const OVERSAMPLING: usize = 8;
-/// Passes over the rows. Directions whose variances differ by a tenth are separated to 4 %, far below what a picture of them shows.
+/// Passes over the rows. In each, what the followed directions have of others falls by the ratio of variances; the followed ones are separated
+/// from each other by the last step.
 const ITERATIONS: usize = 16;
 /// Rows that one task reads; sums are added in the order of tasks, so that the result does not depend on threads.
 const ROWS_PER_TASK: usize = 512;

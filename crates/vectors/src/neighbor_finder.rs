@@ -1,7 +1,7 @@
 //! The nearest neighbors of many stored vectors at once, by their codes, beside the store.
 //!
 //! Layouts need the neighbors of every vector. By the codes alone, they cost no reads, are the same on every machine, and differ from those of the
-//! vectors only where two are about equally near (a product of codes is off by less than a thousandth).
+//! vectors only where two are about equally near (a cosine of codes is off by about a thousandth).
 
 use std::sync::Arc;
 

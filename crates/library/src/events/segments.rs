@@ -28,9 +28,9 @@ const FAR_GAP: i64 = 30 * MINUTE;
 const LOCATED_WITHIN: i64 = 12 * HOUR;
 /// Degrees of latitude and longitude that count as one place for the question of whether it is a usual one, with those around it.
 const CELL_DEGREES: f64 = 0.5;
-/// A place is usual, and no journey, if photos were taken there in at least this many months ...
+/// A place is usual, and no journey, if photos were taken there in more than this many months ...
 const USUAL_MONTHS: usize = 3;
-/// ... or on this many days.
+/// ... or on at least this many days.
 const USUAL_DAYS: usize = 22;
 const DAYS_OF_MONTH: i64 = 30;
 
