@@ -36,7 +36,9 @@ fn rows(count: usize, dimension: usize) -> Vec<VectorRow> {
         )
         .unwrap(),
         details: RowDetails {
-            taken: row.is_multiple_of(2).then(|| "2024-05-01T12:00:00".parse().unwrap()),
+            taken: row
+                .is_multiple_of(2)
+                .then(|| "2024-05-01T12:00:00".parse().unwrap()),
             width: 4000,
             height: row as u32,
             tags: ["sea", "red sky"]

@@ -7,9 +7,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use eidetic_domain::GeoPosition;
 
-/// A gap is large if its logarithm is by that of this number above the mean of the gaps around it (PhotoTOC: K = ln 17).
+/// A gap is large if its logarithm is by that of this number above the mean of the gaps around it (`PhotoTOC`: K = ln 17).
 const FACTOR: f64 = 17.0;
-/// Gaps on either side that it is compared with (PhotoTOC: d = 10).
+/// Gaps on either side that it is compared with (`PhotoTOC`: d = 10).
 const AROUND: usize = 10;
 const MINUTE: i64 = 60;
 const HOUR: i64 = 60 * MINUTE;

@@ -83,7 +83,7 @@ impl Library {
         if matching.is_empty() {
             space.require_known_values(&filter)?;
         }
-        let names = self.region_names(space, layout)?;
+        let names = names_of_regions(space, layout)?;
         let scale = Scale::of(layout.positions());
         let mut shown = Vec::new();
         let mut unplaced = 0;
@@ -114,19 +114,6 @@ impl Library {
                 .filter(|_| has_more)
                 .map(|last| layout.images()[*last]),
         })
-    }
-
-    /// The name of each region of a layout, and its tags.
-    fn region_names(&self, space: &Space, layout: &MapLayout) -> Result<Vec<Named>, LibraryError> {
-        let tags = space.catalog.numbered_tags(layout.images())?;
-        let of_image = tags.of_image.iter().map(|tags| &**tags);
-        let names = region_names(layout.regions(), tags.names.len(), of_image);
-        let text = |tag: &u32| tags.names[*tag as usize].clone();
-        let named = |RegionName { name, tags }: RegionName| Named {
-            name: name.as_ref().map(text),
-            tags: tags.iter().map(text).collect(),
-        };
-        Ok(names.into_iter().map(named).collect())
     }
 }
 
@@ -205,6 +192,19 @@ impl Scale {
             along.round().clamp(0.0, f32::from(MAP_EXTENT)) as u16
         })
     }
+}
+
+/// The name of each region of a layout, and its tags.
+fn names_of_regions(space: &Space, layout: &MapLayout) -> Result<Vec<Named>, LibraryError> {
+    let tags = space.catalog.numbered_tags(layout.images())?;
+    let of_image = tags.of_image.iter().map(|tags| &**tags);
+    let names = region_names(layout.regions(), tags.names.len(), of_image);
+    let text = |tag: &u32| tags.names[*tag as usize].clone();
+    let named = |RegionName { name, tags }: RegionName| Named {
+        name: name.as_ref().map(text),
+        tags: tags.iter().map(text).collect(),
+    };
+    Ok(names.into_iter().map(named).collect())
 }
 
 #[cfg(test)]
