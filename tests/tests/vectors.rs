@@ -194,7 +194,7 @@ fn file_of_other_program_is_compared_first() {
     let refused = run(&[]).expect_code(2);
     assert!(refused.stderr.contains("--assume-space"), "{refused:?}");
     rewrite(&file, |_, line| {
-        line["embedding"].as_array_mut().unwrap().reverse()
+        line["embedding"].as_array_mut().unwrap().reverse();
     });
     let refused = run(&["--assume-space"]).expect_code(2);
     assert!(

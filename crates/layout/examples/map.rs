@@ -72,7 +72,7 @@ fn lay_out(store: &VectorStore) -> Result<Vec<Point>, Box<dyn Error>> {
     let finder = store.neighbor_finder().prepared(&GO_ON).ok_or("it was stopped")?;
     let places: Vec<u32> = (0..store.len() as u32).collect();
     let start = principal_start(places.len(), finder.dimension(), |at, numbers| {
-        finder.write_components(at, numbers)
+        finder.write_components(at, numbers);
     });
     let principal = begin.elapsed().as_secs_f64();
     let found = finder.find(&places, K, &GO_ON).ok_or("it was stopped")?;
@@ -140,7 +140,7 @@ fn measure_placement(
     rows: &[f32],
     dimension: usize,
 ) -> Result<(), Box<dyn Error>> {
-    let is_new = |at: &u32| *at as usize % NEW_ONE_IN == 0;
+    let is_new = |at: &u32| (*at as usize).is_multiple_of(NEW_ONE_IN);
     let all = 0..positions.len() as u32;
     let new: Vec<u32> = all.clone().filter(is_new).collect();
     let kept: Vec<u32> = all.filter(|at| !is_new(at)).collect();

@@ -103,6 +103,8 @@ mod tests {
         1.0 / (1.0 + a * distance.powf(2.0 * b))
     }
 
+    type Move = fn(&mut Point, Point, f32);
+
     #[test]
     fn parameters_fit_target_best() {
         // The 300 distances of umap-learn.
@@ -149,7 +151,7 @@ mod tests {
                 (value(at(x, y + h)) - value(at(x, y - h))) / (2.0 * h),
             ]
         };
-        let cases: [(fn(&mut Point, Point, f32), [f64; 2]); 2] = [
+        let cases: [(Move, [f64; 2]); 2] = [
             (attract, numeric(&f64::ln)),
             (repel, numeric(&|strength| (1.0 - strength).ln())),
         ];

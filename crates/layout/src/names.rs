@@ -180,7 +180,7 @@ mod tests {
             let mut random = SplitMix64::new(seed);
             let numbers: Vec<u64> = (0..200).map(|_| random.next_u64()).collect();
             let (regions, tags) = islands(|island, at| {
-                (0..10).filter(|tag| numbers[island * 50 + at] >> tag & 3 == 0).collect()
+                (0..10).filter(|tag| (numbers[island * 50 + at] >> tag).trailing_zeros() >= 2).collect()
             });
             let mut seen = HashSet::new();
             for (region, name) in regions.all().iter().zip(names(&regions, &tags)) {

@@ -57,7 +57,7 @@ impl Clusters {
     /// Where the layout of the first `number` rows starts.
     pub fn start(&self, number: usize) -> Vec<Point> {
         principal_start(number, self.dimension, |at, numbers| {
-            numbers.copy_from_slice(self.row(at))
+            numbers.copy_from_slice(self.row(at));
         })
     }
 }

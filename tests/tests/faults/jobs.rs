@@ -57,6 +57,7 @@ pub struct Left {
 }
 
 /// All of them.
+#[expect(clippy::too_many_lines, reason = "it is a table")]
 pub fn all() -> Vec<Job> {
     vec![
         Job {
@@ -175,18 +176,6 @@ impl Job {
         child
     }
 
-    /// Images that the ended job had reported as committed.
-    pub fn committed(&self, place: &Place) -> u64 {
-        let log = fs::read_to_string(place.log("stderr")).unwrap_or_default();
-        // Each round of a watch counts anew.
-        let totals: Vec<u64> = log.lines().filter_map(committed_in).collect();
-        let last_of_rounds = totals
-            .windows(2)
-            .filter(|pair| pair[1] < pair[0])
-            .map(|pair| pair[0]);
-        last_of_rounds.sum::<u64>() + totals.last().unwrap_or(&0)
-    }
-
     /// Runs it, or what stands for it, to its end.
     pub fn complete(&self, place: &Place) -> Finished {
         let _ = fs::remove_file(place.path("out/backup.zip"));
@@ -300,4 +289,16 @@ fn verify_export(place: &Place, left: &Left) {
         assert!(contents.contains(&bytes), "{} is not whole", path.display());
     }
     assert_eq!(left.now.images.len(), IMAGES);
+}
+
+/// Images that the ended job had reported as committed.
+pub fn committed(place: &Place) -> u64 {
+    let log = fs::read_to_string(place.log("stderr")).unwrap_or_default();
+    // Each round of a watch counts anew.
+    let totals: Vec<u64> = log.lines().filter_map(committed_in).collect();
+    let last_of_rounds = totals
+        .windows(2)
+        .filter(|pair| pair[1] < pair[0])
+        .map(|pair| pair[0]);
+    last_of_rounds.sum::<u64>() + totals.last().unwrap_or(&0)
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use eidetic_domain::SplitMix64;
 use serde_json::Value;
 
-use crate::jobs::{self, Job, Left, Log};
+use crate::jobs::{self, Job, Left, Log, committed};
 use crate::place::{Place, caught, differences};
 use crate::readers::Reader;
 
@@ -105,7 +105,7 @@ fn kill(place: &Place, undisturbed: &Undisturbed, delay: Duration, counts: &mut 
         counts.ended += 1;
     }
     drop(child);
-    let committed = job.committed(place);
+    let committed = committed(place);
     let now = place.known();
     let seen = reader.stop();
     assert_eq!(seen.faults, Vec::<String>::new(), "{}", job.name);

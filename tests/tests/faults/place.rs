@@ -130,13 +130,13 @@ impl Place {
     pub fn change_photos(&self) {
         let photos = self.photos();
         let images = gallery_images();
-        let name = |at: usize| photos.join(images[at].file_name().unwrap());
-        for at in 0..3 {
+        let copy_of = |image: &Path| photos.join(image.file_name().unwrap());
+        for (changed, removed) in images[..3].iter().zip(&images[3..6]) {
             // Bytes after a JPEG's end belong to no image, but make it another content.
-            let mut bytes = fs::read(&images[at]).unwrap();
+            let mut bytes = fs::read(changed).unwrap();
             bytes.extend_from_slice(b"changed");
-            fs::write(name(at), bytes).unwrap();
-            fs::remove_file(name(3 + at)).unwrap();
+            fs::write(copy_of(changed), bytes).unwrap();
+            fs::remove_file(copy_of(removed)).unwrap();
         }
         let new = photos.join("new");
         fs::create_dir_all(&new).unwrap();

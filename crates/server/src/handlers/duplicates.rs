@@ -54,5 +54,9 @@ pub(crate) async fn start_duplicates(
     payload: Payload,
 ) -> Result<HttpResponse> {
     let params: Option<DuplicatesJobParams> = params::read_optional_json(&request, payload, &state).await?;
-    Ok(start_job(&state, JobRequest::Duplicates(params.unwrap_or_default())).await?)
+    Ok(start_job(
+        &state,
+        JobRequest::Duplicates(Box::new(params.unwrap_or_default())),
+    )
+    .await?)
 }

@@ -30,7 +30,7 @@ impl JobRequest {
             Self::Tag(params) => tag(state, params),
             Self::Screen(params) => screen(state, *params),
             Self::Calibrate(params) => calibrate(state, params),
-            Self::Duplicates(params) => duplicates(params),
+            Self::Duplicates(params) => duplicates(*params),
             Self::Backup(params) => backup(state, params),
             Self::Map => Ok(JobTask::Map),
         }

@@ -30,7 +30,7 @@ pub(crate) enum JobRequest {
     /// Fits confidences to labeled pairs.
     Calibrate(CalibrateParams),
     /// Looks for duplicates.
-    Duplicates(DuplicatesJobParams),
+    Duplicates(Box<DuplicatesJobParams>),
     /// Writes a backup.
     Backup(BackupParams),
     /// Computes the places of the active space's images on its map.

@@ -29,7 +29,7 @@ async fn post(server: &TestServer, address: &str, body: Value) -> TestResponse {
     server.send(TestRequest::post().uri(address).set_json(body)).await
 }
 
-async fn started(response: TestResponse) -> String {
+fn started(response: &TestResponse) -> String {
     assert_eq!(response.status, StatusCode::ACCEPTED, "{}", response.text());
     response.json::<JobTicket>().job
 }
@@ -50,15 +50,15 @@ async fn under_way(server: &TestServer, id: &str) {
 async fn second_job_waits_for_first() {
     let server = slow_site();
     let many = many_images(&server, 400);
-    let first = started(index(&server, json!({"folders": [many]})).await).await;
-    let second = started(index(&server, json!({})).await).await;
+    let first = started(&index(&server, json!({"folders": [many]})).await);
+    let second = started(&index(&server, json!({})).await);
     let waiting = job(&server, &second).await;
     assert_eq!(waiting.state, JobState::Queued);
     assert_eq!(waiting.waits_for.as_deref(), Some(first.as_str()));
     assert!(waiting.queued_ms.is_some() && waiting.started_ms.is_none());
-    let same = started(index(&server, json!({})).await).await;
+    let same = started(&index(&server, json!({})).await);
     assert_eq!(same, second, "one that waits for the same is enough");
-    let tag = started(post(&server, "/v1/tag", json!({})).await).await;
+    let tag = started(&post(&server, "/v1/tag", json!({})).await);
     assert_ne!(
         job(&server, &tag).await.state,
         JobState::Queued,
@@ -78,8 +78,8 @@ async fn second_job_waits_for_first() {
 async fn cancelled_job_that_waits_never_starts() {
     let server = slow_site();
     let many = many_images(&server, 200);
-    let first = started(index(&server, json!({"folders": [many]})).await).await;
-    let second = started(index(&server, json!({"folders": [server.photo("trip")]})).await).await;
+    let first = started(&index(&server, json!({"folders": [many]})).await);
+    let second = started(&index(&server, json!({"folders": [server.photo("trip")]})).await);
     let answer: JobResponse = cancel(&server, &second).await.json();
     assert_eq!(answer.state, JobState::Cancelled);
     cancel(&server, &first).await;
@@ -100,9 +100,9 @@ async fn jobs_are_listed_newest_first() {
         JobsResponse::default()
     );
     let folder = server.photo("trip").to_string_lossy().into_owned();
-    let first = started(index(&server, json!({"folders": [folder]})).await).await;
+    let first = started(&index(&server, json!({"folders": [folder]})).await);
     server.ended(&first).await;
-    let second = started(post(&server, "/v1/screen", json!({"profile": "moderation"})).await).await;
+    let second = started(&post(&server, "/v1/screen", json!({"profile": "moderation"})).await);
     assert!(server.ended(&second).await.screen_report.is_some());
     let list: JobsResponse = server.get("/v1/jobs").await.json();
     let jobs: Vec<_> = list
@@ -141,7 +141,7 @@ async fn last_twenty_jobs_are_kept() {
 async fn events_follow_job_to_its_end() {
     let server = slow_site();
     let many = many_images(&server, 60);
-    let id = started(index(&server, json!({"folders": [many]})).await).await;
+    let id = started(&index(&server, json!({"folders": [many]})).await);
     let events = server.get(&format!("/v1/jobs/{id}/events")).await;
     assert_eq!(events.header("content-type"), "text/event-stream");
     let text = events.text();
@@ -178,12 +178,12 @@ fn restarted(server: TestServer, encoder: FakeEncoder) -> TestServer {
 #[actix_web::test]
 async fn next_server_goes_on_with_jobs() {
     let server = slow_site();
-    let done = started(post(&server, "/v1/duplicates", json!({"kind": "exact"})).await).await;
+    let done = started(&post(&server, "/v1/duplicates", json!({"kind": "exact"})).await);
     server.ended(&done).await;
     let many = many_images(&server, 300);
-    let first = started(index(&server, json!({"folders": [many]})).await).await;
-    let second = started(index(&server, json!({"folders": [server.photo("trip")]})).await).await;
-    let third = started(index(&server, json!({"rescan": true})).await).await;
+    let first = started(&index(&server, json!({"folders": [many]})).await);
+    let second = started(&index(&server, json!({"folders": [server.photo("trip")]})).await);
+    let third = started(&index(&server, json!({"rescan": true})).await);
     cancel(&server, &third).await;
     under_way(&server, &first).await;
     server.state.jobs.stop();
@@ -198,7 +198,7 @@ async fn next_server_goes_on_with_jobs() {
     let kept = job(&server, &done).await;
     assert_eq!(kept.state, JobState::Done);
     assert_eq!(kept.duplicates_report.unwrap().groups, []);
-    let new = started(index(&server, json!({})).await).await;
+    let new = started(&index(&server, json!({})).await);
     assert_eq!(new, "5", "ids go on");
 }
 
@@ -217,7 +217,7 @@ async fn job_that_ends_servers_is_given_up() {
     let ids = [json!({}), json!({"rescan": true})];
     let mut jobs = Vec::new();
     for body in ids {
-        let id = started(index(&server, body).await).await;
+        let id = started(&index(&server, body).await);
         server.ended(&id).await;
         jobs.push(id);
     }
@@ -236,15 +236,16 @@ async fn job_that_ends_servers_is_given_up() {
 #[actix_web::test]
 async fn uploaded_texts_survive_restart() {
     let server = slow_site();
-    let texts: String = (0..4000).map(|n| format!("a text of number {n}\n")).collect();
+    let texts: Vec<String> = (0..4000).map(|n| format!("a text of number {n}")).collect();
+    let texts = texts.join("\n");
     let request = |set: &str| {
         TestRequest::post()
             .uri(&format!("/v1/texts/{set}"))
             .insert_header(("content-type", "text/plain"))
             .set_payload(texts.clone())
     };
-    let first = started(server.send(request("one")).await).await;
-    let second = started(server.send(request("two")).await).await;
+    let first = started(&server.send(request("one")).await);
+    let second = started(&server.send(request("two")).await);
     server.state.jobs.stop();
     server.ended(&first).await;
     let server = restarted(server, FakeEncoder::default());
@@ -262,7 +263,7 @@ async fn backup_job_writes_file_once() {
     let server = TestServer::new();
     let file = server.folder.path().join("library.zip");
     let body = json!({"file": file});
-    let id = started(post(&server, "/v1/backup", body.clone()).await).await;
+    let id = started(&post(&server, "/v1/backup", body.clone()).await);
     let ended = server.ended(&id).await;
     let report = ended.backup_report.unwrap_or_else(|| panic!("{:?}", ended.error));
     assert_eq!((report.images, report.paths), (5, 5));
@@ -292,9 +293,9 @@ async fn server_beyond_loopback_writes_no_backup() {
 async fn duplicates_job_finds_what_route_finds() {
     let server = TestServer::new();
     std::fs::copy(server.photo("red.png"), server.photo("trip/copy.png")).unwrap();
-    let indexed = started(index(&server, json!({})).await).await;
+    let indexed = started(&index(&server, json!({})).await);
     server.ended(&indexed).await;
-    let id = started(post(&server, "/v1/duplicates", json!({"kind": "exact"})).await).await;
+    let id = started(&post(&server, "/v1/duplicates", json!({"kind": "exact"})).await);
     let found = server.ended(&id).await.duplicates_report.unwrap();
     assert_eq!(found.groups.len(), 1);
     assert_eq!(found, server.get("/v1/duplicates?kind=exact").await.json());
@@ -305,7 +306,7 @@ async fn duplicates_job_finds_what_route_finds() {
 #[actix_web::test]
 async fn queue_has_bounded_length() {
     let server = slow_site();
-    let first = started(index(&server, json!({"folders": [many_images(&server, 500)]})).await).await;
+    let first = started(&index(&server, json!({"folders": [many_images(&server, 500)]})).await);
     let folders: Vec<_> = (0..101)
         .map(|n| {
             let folder = server.folder.path().join(format!("empty{n}"));
@@ -314,7 +315,7 @@ async fn queue_has_bounded_length() {
         })
         .collect();
     for folder in &folders[..100] {
-        started(index(&server, json!({"folders": [folder]})).await).await;
+        started(&index(&server, json!({"folders": [folder]})).await);
     }
     let refused = index(&server, json!({"folders": [folders[100]]})).await;
     assert_eq!(refused.status, StatusCode::SERVICE_UNAVAILABLE);

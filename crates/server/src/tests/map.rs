@@ -7,6 +7,7 @@ use eidetic_indexer::{IndexerOptions, RunContext};
 
 use super::harness::{TestServer, image_of};
 use crate::responses::{EventImagesResponse, EventsResponse, JobState, MapResponse, MapState};
+use eidetic_domain::ImageId;
 
 /// The map once its job has ended.
 pub(super) async fn computed(server: &TestServer, query: &str) -> MapResponse {
@@ -22,8 +23,8 @@ pub(super) async fn computed(server: &TestServer, query: &str) -> MapResponse {
 
 fn ids(map: &MapResponse) -> Vec<String> {
     let bytes = STANDARD.decode(&map.images).unwrap();
-    let hex = |id: &[u8]| id.iter().map(|byte| format!("{byte:02x}")).collect();
-    bytes.chunks(32).map(hex).collect()
+    let id = |bytes: &[u8]| ImageId::from_bytes(bytes.try_into().unwrap()).to_string();
+    bytes.chunks(32).map(id).collect()
 }
 
 /// Adds photos that were taken at some times, by their names.

@@ -28,10 +28,10 @@ impl Request {
     }
 
     /// The same with another parameter; a form has none.
-    pub(super) fn with(self, name: &'static str, value: impl ToString) -> Self {
+    pub(super) fn with(self, name: &'static str, value: impl Into<String>) -> Self {
         match self {
             Self::Get(path, mut parameters) => {
-                parameters.push((name, value.to_string()));
+                parameters.push((name, value.into()));
                 Self::Get(path, parameters)
             }
             form @ Self::Upload(_) => form,

@@ -42,9 +42,9 @@ pub(super) struct Material {
 impl Material {
     /// Asks the server for what it has. This makes the tables of lists and counts, which the first user of a server waits for.
     pub(super) fn gather(client: &Client, measured: &MeasuredLibrary) -> Result<Self, Failure> {
-        let mut counts = Request::get("/v1/facets").with("k", 1_000);
+        let mut counts = Request::get("/v1/facets").with("k", "1000");
         if let Some(root) = &measured.root {
-            counts = counts.with("parent", root.display());
+            counts = counts.with("parent", root.display().to_string());
         }
         let facets: FacetsResponse = client.json(&counts)?;
         if facets.total == 0 {
@@ -54,7 +54,7 @@ impl Material {
         }
         let list = Request::get("/v1/images")
             .with("sort", "random")
-            .with("k", IMAGES);
+            .with("k", IMAGES.to_string());
         let listed: AlbumResponse = client.json(&list)?;
         Ok(Self {
             next_text: AtomicU64::new(0),
@@ -71,7 +71,7 @@ impl Material {
     fn text_search(&self) -> Request {
         let number = self.next_text.fetch_add(1, Ordering::Relaxed);
         let search = Request::get("/v1/search").with("text", texts::query(number));
-        search.with("k", HITS)
+        search.with("k", HITS.to_string())
     }
 }
 
@@ -81,7 +81,7 @@ fn deep_cursor(client: &Client, total: usize) -> Result<Option<(String, usize)>,
     let mut cursor = None;
     let mut passed = 0;
     while step > 0 && passed + step <= total / 2 && passed < MAX_STEPS * STEP {
-        let mut page = Request::get("/v1/images").with("k", step);
+        let mut page = Request::get("/v1/images").with("k", step.to_string());
         if let Some((cursor, _)) = &cursor {
             page = page.with("cursor", cursor);
         }
@@ -184,7 +184,7 @@ impl Workload {
             Self::FilteredText(filter) => material.text_search().with(filter.name, &filter.value),
             Self::Similar => {
                 let image = &material.images[number % material.images.len()];
-                Request::get(format!("/v1/images/{image}/similar")).with("k", HITS)
+                Request::get(format!("/v1/images/{image}/similar")).with("k", HITS.to_string())
             }
             Self::Upload => material.uploads[number % material.uploads.len()].clone(),
             Self::List => list(),
@@ -197,5 +197,5 @@ impl Workload {
 }
 
 fn list() -> Request {
-    Request::get("/v1/images").with("k", LISTED)
+    Request::get("/v1/images").with("k", LISTED.to_string())
 }
