@@ -133,8 +133,8 @@ mod tests {
         let output = ZipOutput::new(&mut out);
         let error = Rc::clone(&output.error);
         let mut archive = ZipWriter::new(output);
-        archive.start_file("a", SimpleFileOptions::default()).unwrap();
-        assert!(archive.write_all(&vec![7; 4 * CHUNK]).is_err());
+        let started = archive.start_file("a", SimpleFileOptions::default());
+        assert!(started.is_err() || archive.write_all(&vec![7; 4 * CHUNK]).is_err());
         assert!(archive.finish().is_ok(), "what follows counts as written");
         assert!(error.take().is_some());
     }

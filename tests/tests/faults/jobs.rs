@@ -10,9 +10,6 @@ use eidetic_tests::{Finished, text};
 
 use crate::place::{IMAGES, Known, NEW_TEXTS, OLD_TEXTS, Place, TEXTS, captions_from, images_by_path, tiny};
 
-/// Images of a longer run.
-const MANY: usize = 160;
-
 /// A command that changes the library, or writes something from it.
 pub struct Job {
     pub name: &'static str,
@@ -65,14 +62,6 @@ pub fn all() -> Vec<Job> {
             takes_changes: true,
             verify: verify_index,
             ..job("index", |_| words("index --batch 4 --commit-every 4"))
-        },
-        // Thumbnails would take all space of a disk before anything else is written.
-        Job {
-            prepare: |place| {
-                place.add_photos(MANY);
-                place.block_thumbnails();
-            },
-            ..job("many", |_| words("index --batch 16 --commit-every 16"))
         },
         job("switch", |_| {
             [

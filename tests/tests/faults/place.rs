@@ -146,26 +146,6 @@ impl Place {
         set_times(&photos);
     }
 
-    /// New pictures that look like those of the gallery.
-    pub fn add_photos(&self, count: usize) {
-        let folder = self.photos().join("many");
-        fs::create_dir_all(&folder).unwrap();
-        let images = gallery_images();
-        for number in 0..count {
-            let mut bytes = fs::read(&images[number % images.len()]).unwrap();
-            bytes.extend_from_slice(format!("copy {number}").as_bytes());
-            fs::write(folder.join(format!("{number:03}.jpg")), bytes).unwrap();
-        }
-        set_times(&folder);
-    }
-
-    /// Makes thumbnails impossible to store.
-    pub fn block_thumbnails(&self) {
-        let folder = self.scenario.library().join("thumbnails");
-        fs::remove_dir_all(&folder).unwrap();
-        fs::write(folder, "").unwrap();
-    }
-
     /// A file of captions as lines, from this one on.
     pub fn write_texts(&self, first: usize) {
         fs::write(self.input("one.txt"), captions_from(first).join("\n") + "\n").unwrap();
