@@ -1,14 +1,16 @@
 //! Jobs: long operations that run on threads of their own, one after another where they need the same thing.
 //!
 //! A [`JobRequest`] says what to do, as a client sent it. [`JobRequest::prepare`] checks it and makes a [`JobTask`] of it; the
-//! [`JobQueue`] runs tasks in the order in which they came, at most one of each [`Lane`](request::Lane) at a time. Requests are stored in
-//! the library ([`JobStore`]) until their jobs end: a server that is stopped or killed goes on with them when it starts again.
+//! [`JobQueue`] runs tasks in the order in which they came, at most one of each lane
+//! ([`JobKind::lane`](crate::responses::JobKind::lane)) at a time. Requests are stored in the library ([`JobStore`]) until their
+//! jobs end: a server that is stopped or killed goes on with them when it starts again.
 
 mod job;
 mod prepare;
 mod queue;
 mod rate;
 mod request;
+mod run;
 mod store;
 mod task;
 

@@ -8,7 +8,7 @@ use eidetic_catalog::now_ms;
 use eidetic_indexer::{CancelToken, FileFailure, Observer, RunStage};
 
 use super::rate::RateMeter;
-use super::request::{JobRequest, Lane};
+use super::request::JobRequest;
 use super::task::JobTask;
 use crate::responses::{JobKind, JobReports, JobResponse, JobState};
 
@@ -117,10 +117,6 @@ impl Job {
 
     pub(super) const fn kind(&self) -> JobKind {
         self.request.kind()
-    }
-
-    pub(super) const fn lane(&self) -> Lane {
-        Lane::of(self.kind())
     }
 
     pub(super) const fn request(&self) -> &JobRequest {

@@ -10,9 +10,10 @@ use eidetic_indexer::RunContext;
 use eidetic_library::Library;
 
 use super::job::{Job, JobOutcome};
-use super::request::{JobRequest, Lane};
+use super::request::JobRequest;
+use super::run::{RunResources, run};
 use super::store::JobStore;
-use super::task::{JobTask, RunResources};
+use super::task::JobTask;
 use crate::problem::{Problem, ProblemKind};
 use crate::responses::{JobKind, JobResponse, JobState, JobsResponse};
 use crate::yielding::Yielding;
@@ -24,7 +25,7 @@ const MAX_WAITING: usize = 100;
 /// How often a job is begun that ends with its server: it may be what ends it.
 const MAX_ATTEMPTS: u32 = 3;
 
-/// Jobs that wait, run, and the last ones that ended. Jobs of one [`Lane`] run one after another, those of several side by
+/// Jobs that wait, run, and the last ones that ended. Jobs of one lane ([`JobKind::lane`]) run one after another, those of several side by
 /// side.
 pub(crate) struct JobQueue {
     library: Arc<Library>,
@@ -152,12 +153,13 @@ impl JobQueue {
         if self.stopping.load(Ordering::Relaxed) {
             return;
         }
-        let mut busy: Vec<Lane> = running(&jobs).map(|job| job.lane()).collect();
+        let mut busy: Vec<JobKind> = running(&jobs).map(|job| job.kind().lane()).collect();
         for job in jobs.iter().filter(|job| job.is_ready()) {
-            if busy.contains(&job.lane()) {
+            let lane = job.kind().lane();
+            if busy.contains(&lane) {
                 continue;
             }
-            busy.push(job.lane());
+            busy.push(lane);
             let Some(task) = job.begin() else { continue };
             let (queue, started) = (Arc::clone(self), Arc::clone(job));
             let thread = std::thread::Builder::new().name("job".into());
@@ -176,7 +178,7 @@ impl JobQueue {
             store: &self.store,
         };
         // Otherwise the job would seem to run forever, and no other of its lane could start.
-        let outcome = catch_unwind(AssertUnwindSafe(|| task.run(job, resources)))
+        let outcome = catch_unwind(AssertUnwindSafe(|| run(task, job, resources)))
             .unwrap_or_else(|_| JobOutcome::failed("the job panicked; see the server's log".into()));
         // First on disk: what a client has seen to end does not run again.
         if self.library.require_writable().is_ok() {
@@ -255,8 +257,9 @@ impl JobQueue {
             return None;
         }
         let jobs = self.jobs();
+        let lane = job.kind().lane();
         let before = jobs.iter().rev().find(|other| {
-            other.number() < job.number() && other.lane() == job.lane() && !other.state().has_ended()
+            other.number() < job.number() && other.kind().lane() == lane && !other.state().has_ended()
         });
         before.map(|other| other.id())
     }
@@ -275,10 +278,9 @@ impl JobQueue {
 
     /// Whether another job of its lane waits or runs.
     pub(crate) fn is_busy(&self, kind: JobKind) -> bool {
-        let lane = Lane::of(kind);
         self.jobs()
             .iter()
-            .any(|job| job.lane() == lane && !job.state().has_ended())
+            .any(|job| job.kind().lane() == kind.lane() && !job.state().has_ended())
     }
 
     /// Stops all running jobs for the end of the server, and starts no others. What they did stays, and the next server goes

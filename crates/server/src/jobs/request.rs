@@ -46,21 +46,6 @@ pub(crate) struct TextsParams {
     pub(crate) format: Option<TextFormat>,
 }
 
-/// What a job needs for itself: one job of each lane runs at a time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Lane {
-    Index,
-    /// A space that is being filled.
-    Space,
-    Texts,
-    Tag,
-    Screen,
-    Calibrate,
-    Duplicates,
-    Backup,
-    Map,
-}
-
 impl JobRequest {
     pub(crate) const fn kind(&self) -> JobKind {
         match self {
@@ -106,22 +91,6 @@ impl JobRequest {
             Self::Duplicates(params) => params.kind.clone(),
             Self::Backup(params) => Some(params.file.clone()),
             Self::ResumeSwitch | Self::Tag(_) | Self::Map => None,
-        }
-    }
-}
-
-impl Lane {
-    pub(crate) const fn of(kind: JobKind) -> Self {
-        match kind {
-            JobKind::Index => Self::Index,
-            JobKind::Switch | JobKind::Backfill => Self::Space,
-            JobKind::Texts => Self::Texts,
-            JobKind::Tag => Self::Tag,
-            JobKind::Screen => Self::Screen,
-            JobKind::Calibrate => Self::Calibrate,
-            JobKind::Duplicates => Self::Duplicates,
-            JobKind::Backup => Self::Backup,
-            JobKind::Map => Self::Map,
         }
     }
 }

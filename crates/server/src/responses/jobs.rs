@@ -166,6 +166,17 @@ pub enum JobKind {
     Map,
 }
 
+impl JobKind {
+    /// What a job of this kind needs for itself, named by one of the kinds that need it: of these one runs at a time.
+    pub(crate) const fn lane(self) -> Self {
+        match self {
+            // Both fill a space.
+            Self::Backfill => Self::Switch,
+            other => other,
+        }
+    }
+}
+
 /// Whether a job waits or runs, or how it ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
