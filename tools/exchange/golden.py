@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes the files in crates/exchange/tests/data as other programs write them.
 
-Needs numpy, pandas and pyarrow:  python3 tools/exchange/golden.py
+Needs numpy, pandas, polars and pyarrow:  python3 tools/exchange/golden.py
 The values are drawn by a formula, so that the test knows them: component c of row r is (r * 8 + c + 1) / 64.
 """
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -34,6 +35,8 @@ def main() -> None:
     DATA.mkdir(parents=True, exist_ok=True)
     frame = pd.DataFrame({"path": paths, "embedding": list(embeddings)})
     frame.to_parquet(DATA / "pandas.parquet", row_group_size=2)
+    # polars compresses with Zstandard.
+    pl.DataFrame({"path": paths, "embedding": embeddings.tolist()}, schema_overrides={"embedding": pl.List(pl.Float32)}).write_parquet(DATA / "polars.parquet")
     fixed = pa.FixedSizeListArray.from_arrays(pa.array(embeddings.astype(np.float16).ravel()), DIMENSION)
     table = pa.table({"id": pa.array(ids, pa.large_string()), "image_path": pa.array(paths).dictionary_encode(), "vector": fixed})
     pq.write_table(table, DATA / "fixed_half.parquet", compression="none", data_page_version="2.0")

@@ -159,6 +159,7 @@ fn golden_row(row: usize) -> ImportedRow {
 fn files_of_other_programs_are_read() {
     let plain: Vec<ImportedRow> = (0..5).map(golden_row).collect();
     assert_eq!(golden("pandas.parquet", FileFormat::Parquet), plain);
+    assert_eq!(golden("polars.parquet", FileFormat::Parquet), plain);
     assert_eq!(golden("plain.npz", FileFormat::Npz), plain);
     assert_eq!(golden("clip_retrieval", FileFormat::ClipRetrieval), plain);
     let with_ids = |row: usize| ImportedRow {

@@ -5,7 +5,6 @@ use std::io::{Cursor, Read};
 
 use flate2::{Decompress, FlushDecompress, Status};
 use image_webp::WebPDecoder;
-use ruzstd::decoding::StreamingDecoder;
 use weezl::{BitOrder, LzwStatus};
 
 use super::ccitt::{CcittReader, Coding};
@@ -19,6 +18,8 @@ use crate::ImagingError;
 
 /// Most memory for the history of Zstandard, beyond what libtiff's levels of compression use.
 pub const ZSTD_WINDOW: u64 = 64 << 20;
+/// The largest window that libzstd decodes on every machine, as the logarithm of its bytes.
+const ZSTD_MAX_WINDOW_LOG: u32 = 30;
 
 /// A decompressed image, row by row, whose rows may be longer or shorter than asked for.
 pub struct PixelBuffer {
@@ -261,9 +262,11 @@ fn fill_from_reader(reader: &mut dyn Read, buffer: &mut [u8]) -> usize {
 
 /// A frame in one segment declares its whole content, here of `shape`, as its history.
 fn zstd(bytes: &[u8], shape: ChunkShape) -> Result<Box<dyn Read + '_>, ImagingError> {
+    let damaged = |error| ImagingError::damaged(FORMAT, error);
     let window = ZSTD_WINDOW.max(shape.row_bytes as u64 * u64::from(shape.height));
-    let decoder = StreamingDecoder::new_with_max_window_size(bytes, window)
-        .map_err(|error| ImagingError::damaged(FORMAT, error))?;
+    let mut decoder = zstd::Decoder::with_buffer(bytes).map_err(damaged)?;
+    let log = window.next_power_of_two().ilog2().min(ZSTD_MAX_WINDOW_LOG);
+    decoder.window_log_max(log).map_err(damaged)?;
     Ok(Box::new(decoder))
 }
 

@@ -21,7 +21,7 @@ fn kinds_of_pages() -> Vec<Page> {
     let bits = vec![0x5A; 5 * 24];
     let jpeg = encoded(&DynamicImage::ImageRgb8(quarters()), ImageFormat::Jpeg);
     let length = jpeg.len() as u32;
-    let zstd = ruzstd::encoding::compress_to_vec(raw.as_slice(), ruzstd::encoding::CompressionLevel::Fastest);
+    let zstd = zstd::encode_all(raw.as_slice(), 1).expect("it is compressed");
     let bilevel = Page::new((40, 24), WHITE_IS_ZERO, &[1], bits);
     let compressed = |number, content| rgb_page().short(COMPRESSION, number).strips(vec![content]);
     let interchange = compressed(6, jpeg.clone())

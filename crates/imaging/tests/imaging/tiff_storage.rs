@@ -19,7 +19,7 @@ fn every_general_compression_is_undone() {
     let old_lzw = weezl::encode::Encoder::new(weezl::BitOrder::Lsb, 8)
         .encode(&raw)
         .expect("writing into memory");
-    let zstd = ruzstd::encoding::compress_to_vec(raw.as_slice(), ruzstd::encoding::CompressionLevel::Fastest);
+    let zstd = zstd::encode_all(raw.as_slice(), 1).expect("it is compressed");
     let mut webp = Vec::new();
     image_webp::WebPEncoder::new(&mut webp)
         .encode(&raw, 40, 24, image_webp::ColorType::Rgb8)
