@@ -49,6 +49,11 @@ impl Codes {
         &self.quantizer
     }
 
+    /// Cache lines of a code.
+    pub(crate) const fn lines(&self) -> usize {
+        self.lines
+    }
+
     /// The code of `row`, padded with zeros to whole lines; all zeros for a row of an existing chunk that was never set.
     #[inline]
     pub(crate) fn row(&self, row: u32) -> &[i8] {
@@ -157,9 +162,17 @@ impl Codes {
 
     /// The code of a vector.
     pub(crate) fn encode(&self, vector: &[f32]) -> Vec<CacheLine> {
-        let mut lines = vec![CacheLine::ZERO; self.lines];
-        self.quantizer.encode(vector, CacheLine::codes_mut(&mut lines));
+        let mut lines = Vec::with_capacity(self.lines);
+        self.append_code(vector, &mut lines);
         lines
+    }
+
+    /// Appends the code of a vector to `lines`.
+    pub(crate) fn append_code(&self, vector: &[f32], lines: &mut Vec<CacheLine>) {
+        let start = lines.len();
+        lines.resize(start + self.lines, CacheLine::ZERO);
+        self.quantizer
+            .encode(vector, CacheLine::codes_mut(&mut lines[start..]));
     }
 }
 

@@ -4,9 +4,10 @@ use std::collections::HashSet;
 
 use eidetic_domain::{ImageId, RowId};
 use eidetic_kernels::CacheLine;
+use rayon::prelude::*;
 
 use crate::IndexError;
-use crate::codes::Codes;
+use crate::codes::{CHUNK_ROWS, Codes};
 use crate::graph::Graph;
 use crate::row_map::RowMap;
 use crate::row_scan::{RowEntry, scan_rows};
@@ -55,9 +56,14 @@ pub(crate) fn open(
     for &(row, image) in &known {
         assign_if_vacant(&mut rows, row, image);
     }
-    for ((row, image), code) in read_codes(file, dimension, &unknown, &codes)? {
-        if assign_if_vacant(&mut rows, row, image) {
-            codes.set_code(row, &code);
+    // A chunk at a time: a second copy of all codes would not fit beside the first.
+    for entries in unknown.chunk_by(|a, b| a.0 as usize / CHUNK_ROWS == b.0 as usize / CHUNK_ROWS) {
+        for read in read_codes(file, dimension, entries, &codes)? {
+            for (&(row, image), code) in read.entries.iter().zip(read.lines.chunks_exact(codes.lines())) {
+                if assign_if_vacant(&mut rows, row, image) {
+                    codes.set_code(row, code);
+                }
+            }
         }
     }
     let report = OpenReport {
@@ -73,20 +79,28 @@ pub(crate) fn open(
     })
 }
 
-/// The codes of the valid rows among `entries`.
+/// The codes of valid rows.
+#[derive(Default)]
+struct ReadCodes {
+    entries: Vec<RowEntry>,
+    /// The codes of all, one after the other.
+    lines: Vec<CacheLine>,
+}
+
+/// The codes of the valid rows among `entries`, by block.
 fn read_codes(
     file: &VectorFile,
     dimension: usize,
     entries: &[RowEntry],
     codes: &Codes,
-) -> Result<Vec<(RowEntry, Vec<CacheLine>)>, IndexError> {
-    let encode = |read: &mut Vec<_>, entry, vector: Option<&[f32]>| {
-        read.extend(vector.map(|vector| (entry, codes.encode(vector))));
+) -> Result<Vec<ReadCodes>, IndexError> {
+    let encode = |read: &mut ReadCodes, entry, vector: Option<&[f32]>| {
+        if let Some(vector) = vector {
+            read.entries.push(entry);
+            codes.append_code(vector, &mut read.lines);
+        }
     };
-    Ok(scan_rows(file, dimension, entries, Vec::new, encode)?
-        .into_iter()
-        .flatten()
-        .collect())
+    scan_rows(file, dimension, entries, ReadCodes::default, encode)
 }
 
 /// Assigns a row to an image, unless one of them is taken; returns whether it did.
@@ -105,7 +119,7 @@ fn entries_within(live: &[(RowId, ImageId)], file_rows: u64) -> Vec<RowEntry> {
         .filter(|(row, _)| row.0 < file_rows)
         .filter_map(|&(row, image)| Some((u32::try_from(row.0).ok()?, image)))
         .collect();
-    entries.sort_unstable();
+    entries.par_sort_unstable();
     entries
 }
 

@@ -1,9 +1,9 @@
 //! The assignment of images to rows.
 
-use std::collections::{BTreeSet, HashMap};
-use std::hash::{BuildHasherDefault, Hasher};
+use std::collections::BTreeSet;
 
 use eidetic_domain::ImageId;
+use hashbrown::HashTable;
 
 use crate::row_set::RowSet;
 
@@ -13,16 +13,17 @@ use crate::row_set::RowSet;
 pub(crate) struct RowMap {
     images: Vec<ImageId>,
     live: RowSet,
-    row_of: HashMap<ImageId, u32, BuildHasherDefault<IdHasher>>,
+    /// The live rows by the ids of their images, which `images` has: a third of the memory of a map with ids as keys.
+    row_of: HashTable<u32>,
     free: BTreeSet<u32>,
 }
 
 impl RowMap {
     /// An empty map with capacity for `images`.
     pub(crate) fn with_capacity(images: usize) -> Self {
-        let row_of = HashMap::with_capacity_and_hasher(images, BuildHasherDefault::default());
         Self {
-            row_of,
+            images: Vec::with_capacity(images),
+            row_of: HashTable::with_capacity(images),
             ..Self::default()
         }
     }
@@ -54,7 +55,8 @@ impl RowMap {
 
     /// The row of an image.
     pub(crate) fn row(&self, image: &ImageId) -> Option<u32> {
-        self.row_of.get(image).copied()
+        let is_of = |row: &u32| self.images[*row as usize] == *image;
+        self.row_of.find(hash(image), is_of).copied()
     }
 
     /// Every live row with its image, in order of row.
@@ -77,12 +79,16 @@ impl RowMap {
             self.images[row as usize] = image;
         }
         self.live.insert(row);
-        self.row_of.insert(image, row);
+        let images = &self.images;
+        self.row_of
+            .insert_unique(hash(&image), row, |row| hash(&images[*row as usize]));
     }
 
     /// Removes an image and returns its row, which is reserved from now on; `None` if the image has no row.
     pub(crate) fn remove(&mut self, image: &ImageId) -> Option<u32> {
-        let row = self.row_of.remove(image)?;
+        let images = &self.images;
+        let is_of = |row: &u32| images[*row as usize] == *image;
+        let (row, _) = self.row_of.find_entry(hash(image), is_of).ok()?.remove();
         self.live.remove(row);
         Some(row)
     }
@@ -107,21 +113,10 @@ impl RowMap {
     }
 }
 
-/// Uses eight bytes of an image id as its hash, because the id is a BLAKE3 hash itself.
-#[derive(Debug, Default)]
-pub(crate) struct IdHasher(u64);
-
-impl Hasher for IdHasher {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        if let Some(first) = bytes.first_chunk::<8>() {
-            self.0 = self.0.rotate_left(1) ^ u64::from_le_bytes(*first);
-        }
-    }
-
-    /// The length prefix of a slice is constant for ids, so it is left out.
-    fn write_usize(&mut self, _: usize) {}
+/// Eight bytes of the id, which is a BLAKE3 hash itself.
+fn hash(image: &ImageId) -> u64 {
+    image
+        .as_bytes()
+        .first_chunk()
+        .map_or(0, |first| u64::from_le_bytes(*first))
 }
