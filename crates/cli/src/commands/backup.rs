@@ -31,7 +31,7 @@ pub(crate) fn run(global: &Global, arguments: &BackupArgs) -> Result<Outcome, Fa
 /// `eidetic restore`
 pub(crate) fn restore(global: &Global, arguments: &RestoreArgs) -> Result<Outcome, Failure> {
     let owner = Owner::this_process("eidetic restore");
-    let bar = CopyBar::new(CopyUnit::Files, "files restored");
+    let bar = CopyBar::new(CopyUnit::Bytes, "restored");
     let cancel = cancel_on_interrupt()?;
     let context = RunContext::new(&bar, &cancel);
     let restored = eidetic_library::restore(&arguments.file, &directory(global)?, &owner, &context);

@@ -1,6 +1,5 @@
 //! A library from a backup.
 
-use std::borrow::Cow;
 use std::fs::{self, File};
 use std::io::{self, BufReader, Read, Write};
 use std::path::{Component, Path, PathBuf};
@@ -135,6 +134,31 @@ fn read_info(file: &Path, archive: &mut Archive) -> Result<Info, LibraryError> {
     Ok(info)
 }
 
+/// Reads members of the archive, counts their bytes, and ends with an error once restoring is cancelled.
+struct Members<'a> {
+    context: &'a RunContext<'a>,
+    done: u64,
+}
+
+/// A member of the archive that is being read.
+struct Member<'m, 'a, R> {
+    content: R,
+    members: &'m mut Members<'a>,
+}
+
+impl<R: Read> Read for Member<'_, '_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let Members { context, done } = &mut *self.members;
+        if context.is_cancelled() {
+            return Err(io::Error::other("cancelled"));
+        }
+        let count = self.content.read(buffer)?;
+        *done += count as u64;
+        context.observer.done(*done);
+        Ok(count)
+    }
+}
+
 /// Writes every file.
 fn unpack(
     file: &Path,
@@ -142,32 +166,47 @@ fn unpack(
     directory: &Path,
     context: &RunContext<'_>,
 ) -> Result<(), LibraryError> {
-    let names = archive.file_names().map(|name| name.map(Cow::into_owned));
-    let names: Vec<String> = names
-        .collect::<Result<_, _>>()
-        .map_err(|error| unreadable(file, &error.to_string()))?;
+    let mut names = Vec::new();
+    let mut total = 0;
+    for number in 0..archive.len() {
+        let member = archive
+            .by_index_raw(number)
+            .map_err(|error| unreadable(file, &error.to_string()))?;
+        total += member.size();
+        let name = member
+            .name()
+            .map_err(|error| unreadable(file, &error.to_string()))?;
+        names.push(name.into_owned());
+    }
     if !names.iter().any(|name| name == FILE_NAME) || !names.iter().any(|name| name == RECORDS) {
         return Err(unreadable(file, "it lacks files that every backup has"));
     }
-    context.observer.total(names.len() as u64);
-    for (number, name) in names.iter().enumerate() {
+    context.observer.total(total);
+    let mut members = Members { context, done: 0 };
+    for name in names {
+        let unpacked = match name.as_str() {
+            INFO => Ok(()),
+            RECORDS => restore_catalog(file, archive, directory, &mut members),
+            name => unpack_member(file, (archive, name), directory, &mut members),
+        };
         if context.is_cancelled() {
             return Err(BackupError::Stopped.into());
         }
-        match name.as_str() {
-            INFO => {}
-            RECORDS => restore_catalog(file, archive, directory)?,
-            name => unpack_member(file, archive, name, directory)?,
-        }
-        context.observer.done(number as u64 + 1);
+        unpacked?;
     }
     Ok(())
 }
 
-fn restore_catalog(file: &Path, archive: &mut Archive, directory: &Path) -> Result<(), LibraryError> {
-    let mut records = archive
+fn restore_catalog(
+    file: &Path,
+    archive: &mut Archive,
+    directory: &Path,
+    members: &mut Members<'_>,
+) -> Result<(), LibraryError> {
+    let content = archive
         .by_name(RECORDS)
         .map_err(|error| unreadable(file, &error.to_string()))?;
+    let mut records = BufReader::with_capacity(CHUNK, Member { content, members });
     let restored = SledCatalog::restore(&directory.join("catalog"), &mut records);
     restored.map_err(|error| match error {
         CatalogError::Damaged { what, .. } => unreadable(file, &format!("its catalog is damaged ({what})")),
@@ -178,9 +217,9 @@ fn restore_catalog(file: &Path, archive: &mut Archive, directory: &Path) -> Resu
 /// Writes one file, durably. Its checksum in the archive is verified.
 fn unpack_member(
     file: &Path,
-    archive: &mut Archive,
-    name: &str,
+    (archive, name): (&mut Archive, &str),
     directory: &Path,
+    members: &mut Members<'_>,
 ) -> Result<(), LibraryError> {
     let Some(relative) = known_name(name) else {
         return Err(unreadable(
@@ -189,9 +228,10 @@ fn unpack_member(
         ));
     };
     let path = directory.join(relative);
-    let mut member = archive
+    let content = archive
         .by_name(name)
         .map_err(|error| unreadable(file, &error.to_string()))?;
+    let mut member = Member { content, members };
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).map_err(LibraryError::io(folder))?;
     }
