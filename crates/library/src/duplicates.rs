@@ -162,11 +162,7 @@ impl Library {
     fn filtered_records(&self, filter: &Filter) -> Result<Vec<ImageRecord>, LibraryError> {
         let filter = self.resolve_filter(filter)?;
         let space = self.active();
-        let among = space.images_with_tags_of(&filter)?;
-        let mut images = self.catalog.images_matching(&filter, among.as_deref())?;
-        if images.is_empty() {
-            space.require_known_values(&filter)?;
-        }
+        let mut images = space.images_matching(&filter)?;
         images.sort_unstable();
         let mut records = Vec::with_capacity(images.len());
         for batch in images.chunks(RECORD_BATCH) {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use eidetic_catalog::{Catalog, FacetQuery, FacetValues, FolderLevel, TagStore};
 use eidetic_confidence::profile::NamedProfile;
 use eidetic_containers::file_at;
-use eidetic_domain::{Filter, ReachFilter};
+use eidetic_domain::{Filter, ImageId, ReachFilter};
 use eidetic_indexer::RunContext;
 use eidetic_search::{HitOrder, Query, SearchResults, fuse};
 
@@ -108,6 +108,13 @@ impl Library {
             space.require_known_values(&query.filter)?;
         }
         Ok(results)
+    }
+
+    /// Refuses a filter that names what the library does not have, before a long computation that it is for.
+    pub fn require_known(&self, space: &Space, filter: &Filter) -> Result<(), LibraryError> {
+        space
+            .images_matching(self.resolve_filter(filter)?.as_ref())
+            .map(drop)
     }
 
     /// Screens images of the library or others, as [`ScreeningOptions`] say; `screened` receives them as they are compared.
@@ -246,6 +253,18 @@ impl Library {
 }
 
 impl Space {
+    /// The images that match a filter whose folders are resolved, in no certain order.
+    ///
+    /// Errors: none does, and the filter names what no image has.
+    pub(crate) fn images_matching(&self, filter: &Filter) -> Result<Vec<ImageId>, LibraryError> {
+        let tagged = self.images_with_tags_of(filter)?;
+        let images = self.catalog.images_matching(filter, tagged.as_deref())?;
+        if images.is_empty() {
+            self.require_known_values(filter)?;
+        }
+        Ok(images)
+    }
+
     /// Errors: the filter names a tag, a camera, a lens, a keyword or a place that no image has. For empty answers, of which it says
     /// why.
     pub(crate) fn require_known_values(&self, filter: &Filter) -> Result<(), LibraryError> {

@@ -22,6 +22,7 @@ pub(crate) fn run(global: &Global, arguments: &MapArgs) -> Result<Outcome, Failu
     let library = Library::open_beside(&directory(global)?, &owner)?;
     warn_of_damage(&library);
     let space = library.active();
+    library.require_known(&space, &filter)?;
     let bar = StageBar::new();
     let cancel = cancel_on_interrupt()?;
     let updated = space.update_map(&RunContext::new(&bar, &cancel));

@@ -67,11 +67,7 @@ impl Library {
         options: &VectorsExport,
     ) -> Result<(Vec<ImageId>, u64), LibraryError> {
         let filter = self.resolve_filter(&options.filter)?;
-        let tagged = space.images_with_tags_of(&filter)?;
-        let mut images = space.catalog.images_matching(&filter, tagged.as_deref())?;
-        if images.is_empty() {
-            space.require_known_values(&filter)?;
-        }
+        let mut images = space.images_matching(&filter)?;
         let matching = images.len();
         let vectors = space.read_vectors();
         let damaged: HashSet<ImageId> = vectors.verify()?.into_iter().collect();

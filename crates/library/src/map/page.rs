@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use eidetic_catalog::Catalog;
 use eidetic_domain::{Filter, ImageId};
 use eidetic_layout::{Point, RegionName, region_names};
 
@@ -78,11 +77,7 @@ impl Library {
         options: &MapOptions,
     ) -> Result<MapPage, LibraryError> {
         let filter = self.resolve_filter(&options.filter)?;
-        let among = space.images_with_tags_of(&filter)?;
-        let matching = space.catalog.images_matching(&filter, among.as_deref())?;
-        if matching.is_empty() {
-            space.require_known_values(&filter)?;
-        }
+        let matching = space.images_matching(&filter)?;
         let names = names_of_regions(space, layout)?;
         let scale = Scale::of(layout.positions());
         let mut shown = Vec::new();
