@@ -28,6 +28,19 @@ pub struct StoredImage {
     pub added_ms: Option<i64>,
 }
 
+/// The beginning of a [`StoredImage`].
+#[derive(Deserialize)]
+pub struct StoredRow {
+    first_row: RowId,
+}
+
+impl StoredRow {
+    /// The image's row in the first space.
+    pub fn first_row(&self) -> Option<RowId> {
+        (self.first_row != NO_ROW).then_some(self.first_row)
+    }
+}
+
 impl StoredImage {
     pub fn new(first_row: Option<RowId>, bytes: u64, metadata: Metadata) -> Self {
         Self {

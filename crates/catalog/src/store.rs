@@ -5,6 +5,7 @@ mod changes;
 mod sled_store;
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -18,7 +19,7 @@ use crate::salvage::Salvage;
 use crate::snapshot::{self, Publisher, Snapshot};
 use crate::{CatalogError, ReadOnlyReason};
 pub use changes::Changes;
-use sled_store::SledStore;
+use sled_store::{PAGE, SledStore};
 
 /// The open store.
 pub struct Store {
@@ -204,6 +205,33 @@ impl Store {
                 let read = opened.snapshot.for_each_in(&range, collect);
                 read.map_err(|error| failure(&self.dir, error))?;
                 Ok(page)
+            }
+        }
+    }
+
+    /// Passes the entries of a range to `each`, in order.
+    pub fn for_each_in(
+        &self,
+        range: Range,
+        mut each: impl FnMut(&[u8], &[u8]) -> Result<(), CatalogError>,
+    ) -> Result<(), CatalogError> {
+        if let Engine::Snapshot(opened) = &self.engine {
+            let mut seen = Ok(());
+            let read = opened.snapshot.for_each_in(&range, |key, value| {
+                seen = each(key, value);
+                Ok(seen.is_ok())
+            });
+            return read.map_err(|error| failure(&self.dir, error)).and(seen);
+        }
+        let (mut from, to) = range;
+        loop {
+            let page = self.page((from, to.clone()), PAGE)?;
+            for (key, value) in &page {
+                each(key, value)?;
+            }
+            match page.last() {
+                Some((last, _)) if page.len() == PAGE => from = Bound::Excluded(last.to_vec()),
+                _ => return Ok(()),
             }
         }
     }

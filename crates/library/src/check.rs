@@ -16,7 +16,6 @@ use crate::duplicates::FingerprintFile;
 use crate::lock::Lock;
 use crate::manifest::{COPY_NAME, FILE_NAME, FoundManifest, Manifest, SpaceEntry};
 use crate::open::missing;
-use crate::space::live_rows;
 use crate::{LibraryError, Owner, TagOptions, map, texts};
 
 pub use repair::{RepairReport, repair};
@@ -160,7 +159,7 @@ impl CheckReport {
     ) -> Result<(), LibraryError> {
         let directory = entry.directory(library);
         let vectors = directory.join("vectors");
-        self.add_vectors(&vectors, entry, &live_rows(catalog)?)?;
+        self.add_vectors(&vectors, entry, &catalog.all_rows()?)?;
         if VectorStore::has_damaged_snapshot(&vectors, &entry.space) {
             self.add(
                 &vectors,

@@ -76,7 +76,7 @@ impl Space {
         if catalog.condition().read_only.is_none() {
             create_directories(library, &vectors).map_err(LibraryError::io(&vectors))?;
         }
-        let (mut vectors, report) = VectorStore::open(&vectors, &entry.space, &live_rows(&catalog)?)?;
+        let (mut vectors, report) = VectorStore::open(&vectors, &entry.space, &catalog.all_rows()?)?;
         vectors.hide_rows(&removed_rows(&catalog)?)?;
         let space = Self {
             number: entry.number,
@@ -357,15 +357,6 @@ fn create_directories(library: &Path, path: &Path) -> std::io::Result<()> {
         .skip(1)
         .take_while(|folder| folder.starts_with(library))
         .try_for_each(eidetic_atomic_file::sync_directory)
-}
-
-/// The rows that the catalog names; every other row of the vector file is dropped.
-pub(crate) fn live_rows(catalog: &SledCatalog) -> Result<Vec<(RowId, ImageId)>, LibraryError> {
-    let named = catalog.rows().map(|named| {
-        let (image, row) = named?;
-        Ok((row, image))
-    });
-    named.collect()
 }
 
 /// The rows of images that were removed and may come back.

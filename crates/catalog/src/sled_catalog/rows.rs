@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, VecDeque};
 use std::ops::Bound;
 
 use eidetic_domain::{ImageId, RowId};
+use rayon::prelude::*;
 
 use super::{PAGE, Page, Paged, SledCatalog, next_page_start};
 use crate::batch::{PreparedBatch, image_name, row_name};
 use crate::keys::{self, Range};
-use crate::records::{StoredImage, decode_checked};
+use crate::records::{StoredImage, StoredRow, decode_checked};
 use crate::store::Changes;
 use crate::{CatalogError, RemovedStore, RowStore, SpaceNumber};
 
@@ -58,18 +59,47 @@ impl SledCatalog {
         })
     }
 
+    /// All images that have a row in this space, in no certain order, read on all threads.
+    pub fn all_rows(&self) -> Result<Vec<(RowId, ImageId)>, CatalogError> {
+        let parts: Vec<Vec<(RowId, ImageId)>> = (0..=u8::MAX)
+            .into_par_iter()
+            .map(|first| self.rows_of_ids_beginning_with(first))
+            .collect::<Result<_, _>>()?;
+        Ok(parts.concat())
+    }
+
+    fn rows_of_ids_beginning_with(&self, byte: u8) -> Result<Vec<(RowId, ImageId)>, CatalogError> {
+        let ends = ALL_IMAGES.map(|end| {
+            let mut bytes = *end.as_bytes();
+            bytes[0] = byte;
+            ImageId::from_bytes(bytes)
+        });
+        let _no_writer = self.reading();
+        let rows = self.rows_between(&ends)?;
+        let [first, last] = ends.map(|end| Bound::Included(keys::image(&end)));
+        let mut found = Vec::new();
+        self.store.for_each_in((first, last), |key, value| {
+            let id = keys::image_of(key).ok_or_else(|| self.store.damaged("a key".into()))?;
+            let stored: StoredRow =
+                decode_checked(key, value).ok_or_else(|| self.store.damaged(image_name(&id)))?;
+            let row = match self.space {
+                SpaceNumber::FIRST => stored.first_row(),
+                _ => rows.get(&id).copied(),
+            };
+            found.extend(row.map(|row| (row, id)));
+            Ok(())
+        })?;
+        Ok(found)
+    }
+
     /// Number of entries of a range for which `counts` is true.
     fn count(&self, range: Range, counts: impl Fn(&[u8], &[u8]) -> bool) -> Result<u64, CatalogError> {
-        let (mut from, to) = range;
         let mut counted = 0;
-        loop {
-            let page = self.store.page((from, to.clone()), PAGE)?;
-            counted += page.iter().filter(|(key, value)| counts(key, value)).count() as u64;
-            match next_page_start(&page) {
-                Some(next) => from = next,
-                None => return Ok(counted),
-            }
-        }
+        self.store.for_each_in(range, |key, value| {
+            counted += u64::from(counts(key, value));
+            Ok(())
+        })?;
+        Ok(counted)
     }
 
     /// Removes the keys of a range for which `own` is true, [`REMOVE_PAGE`] at a time.
@@ -160,7 +190,7 @@ impl RowStore for SledCatalog {
 
     fn count_rows(&self) -> Result<u64, CatalogError> {
         if self.space == SpaceNumber::FIRST {
-            let stored = |key: &[u8], value: &[u8]| decode_checked::<StoredImage>(key, value);
+            let stored = |key: &[u8], value: &[u8]| decode_checked::<StoredRow>(key, value);
             return self.count(keys::all_images(), |key, value| {
                 stored(key, value).is_some_and(|stored| stored.first_row().is_some())
             });

@@ -24,8 +24,8 @@ use crate::sled_log::is_suspicious;
 use crate::snapshot::EachRecord;
 use crate::store_files::{self, DerivedFiles, STORE};
 
-/// Number of records that [`SledStore::for_each`] reads at a time.
-const PAGE: usize = 4096;
+/// Number of records that are read at a time where many are passed on.
+pub(super) const PAGE: usize = 4096;
 const CACHE_BYTES: u64 = 64 << 20;
 /// Attempts, at intervals of [`LOCK_PAUSE`], to take sled's own lock. The commit sequence file is locked by
 /// then: only threads of a catalog that this process has just closed can still hold sled's lock.

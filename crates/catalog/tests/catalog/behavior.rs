@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::conformance::{SPACES, assert_consistent, everything};
+use crate::conformance::{SPACES, assert_consistent, everything, reading};
 use crate::records::{answer, file, id, new_image, tags};
 use eidetic_catalog::{
     Catalog, CatalogCounts, CatalogError, Feedback, FileState, MAX_FEEDBACK, MemoryCatalog, RemovedStore,
@@ -330,6 +330,45 @@ fn rows_are_separate_by_space() {
         (3, 2)
     );
     assert_eq!(again.for_space(SpaceNumber(1)).count_rows().unwrap(), 0);
+}
+
+#[test]
+fn all_rows_are_those_of_each_space() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = SledCatalog::open(dir.path()).unwrap();
+    let batch = WriteBatch {
+        images: (0..3_000).map(new_image).collect(),
+        files: (0..3_000)
+            .map(|n| file(format!("/p/{n:05}"), FileState::Indexed(id(n))))
+            .collect(),
+        ..WriteBatch::default()
+    };
+    first.put_batch(&batch).unwrap();
+    let rows = (0..3_000).step_by(3).map(|n| (id(n), RowId(u64::from(n) + 7)));
+    let unknown = first
+        .for_space(SpaceNumber(1))
+        .put_rows(&rows.collect::<Vec<_>>());
+    assert_eq!(unknown.unwrap(), []);
+    first.remove_rows(&[id(5)]).unwrap();
+    let (published, _) = SledCatalog::read_snapshot(dir.path(), reading())
+        .unwrap()
+        .unwrap();
+    for catalog in [first, published] {
+        for (space, expected) in [(0, 2_999), (1, 1_000), (2, 0)] {
+            let catalog = catalog.for_space(SpaceNumber(space));
+            let mut all = catalog.all_rows().unwrap();
+            all.sort_unstable();
+            let one_by_one: Result<Vec<_>, _> = catalog.rows().collect();
+            let mut one_by_one: Vec<_> = one_by_one
+                .unwrap()
+                .into_iter()
+                .map(|(id, row)| (row, id))
+                .collect();
+            one_by_one.sort_unstable();
+            assert_eq!(all, one_by_one);
+            assert_eq!(all.len(), expected, "space {space}");
+        }
+    }
 }
 
 #[test]

@@ -10,7 +10,6 @@ use eidetic_vectors::VectorStore;
 use super::nothing_is_written;
 use crate::LibraryError;
 use crate::manifest::{Manifest, SpaceEntry, directory_of};
-use crate::space::live_rows;
 
 /// The manifest of one of two damaged files that can be read nevertheless, as where a letter of a path changed, or else
 /// from the rest of the library; with what its owner must know.
@@ -44,7 +43,7 @@ fn from_vectors(library: &Path) -> Result<Option<Manifest>, LibraryError> {
     for &number in &numbers {
         let vectors = directory_of(number, library).join("vectors");
         if let Some(space) = VectorStore::space_in(&vectors) {
-            let images = live_rows(&catalog.for_space(number))?.len();
+            let images = catalog.for_space(number).all_rows()?.len();
             filled.push((images, SpaceEntry::new(number, space.model.clone(), space)));
         }
     }

@@ -17,7 +17,6 @@ use eidetic_vectors::{VectorStore, orphaned_rows};
 use crate::LibraryError;
 use crate::image_file::decode_small;
 use crate::manifest::Manifest;
-use crate::space::live_rows;
 
 /// The whole rows of images that the catalog does not know, in each space.
 type OrphanedRows = BTreeMap<ImageId, Vec<(SpaceNumber, RowId)>>;
@@ -68,7 +67,7 @@ fn find_orphans(
         if !VectorStore::exists(&vectors) {
             continue;
         }
-        let live = live_rows(&catalog.for_space(entry.number))?;
+        let live = catalog.for_space(entry.number).all_rows()?;
         for (row, image) in orphaned_rows(&vectors, &entry.space, &live)? {
             let rows = orphans.entry(image).or_default();
             if rows.iter().all(|(space, _)| *space != entry.number) {
