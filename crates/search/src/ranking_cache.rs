@@ -8,11 +8,24 @@ use quick_cache::sync::Cache;
 /// The images of a library by their scores for a query.
 pub(crate) type Ranking = Arc<[(ImageId, f32)]>;
 
-/// Rankings of whole libraries, so that a list of all hits compares all vectors once and not once a page.
-///
-/// A ranking of a million images takes 36 MB, so only a few are kept.
+/// Images in the beginning of a ranking, which is found much faster than all of it and suffices for most lists.
+pub(crate) const BEGINNING: usize = 1_000;
+
+/// How much of a ranking is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// The best [`BEGINNING`] images.
+    Beginning,
+    /// All images.
+    Whole,
+}
+
+/// Rankings of libraries, so that a list of many hits compares vectors once and not once a page.
 pub struct RankingCache {
-    rankings: Cache<RankingKey, Ranking>,
+    /// Of 36 KB each.
+    beginnings: Cache<RankingKey, Ranking>,
+    /// A ranking of a million images takes 36 MB, so only a few are kept.
+    whole: Cache<RankingKey, Ranking>,
 }
 
 /// What a ranking depends on: the bits of the query's embedding, the filter, and the state of the library.
@@ -45,21 +58,37 @@ impl RankingKey {
     }
 }
 
+impl Extent {
+    /// The number of images that are ranked.
+    pub(crate) const fn most(self) -> usize {
+        match self {
+            Self::Beginning => BEGINNING,
+            Self::Whole => usize::MAX,
+        }
+    }
+}
+
 impl RankingCache {
     /// The ranking of a query, made by `rank` unless it is known.
     pub(crate) fn get_or_rank<E>(
         &self,
+        extent: Extent,
         key: &RankingKey,
         rank: impl FnOnce() -> Result<Vec<(ImageId, f32)>, E>,
     ) -> Result<Ranking, E> {
-        self.rankings.get_or_insert_with(key, || Ok(rank()?.into()))
+        let rankings = match extent {
+            Extent::Beginning => &self.beginnings,
+            Extent::Whole => &self.whole,
+        };
+        rankings.get_or_insert_with(key, || Ok(rank()?.into()))
     }
 }
 
 impl Default for RankingCache {
     fn default() -> Self {
         Self {
-            rankings: Cache::new(2),
+            beginnings: Cache::new(64),
+            whole: Cache::new(2),
         }
     }
 }

@@ -191,9 +191,13 @@ fn text_query_ranks_named_color_first() {
 
 /// 300 images with vectors of their own, some with a copy, and with dates in no order.
 fn varied() -> ColorLibrary {
+    varied_of(300)
+}
+
+fn varied_of(count: usize) -> ColorLibrary {
     let library = ColorLibrary::new();
     let dimension = library.encoder.space().dimension;
-    for (number, (_, embedding)) in eidetic_vectors::conformance::samples(300, dimension)
+    for (number, (_, embedding)) in eidetic_vectors::conformance::samples(count, dimension)
         .into_iter()
         .enumerate()
     {
@@ -258,6 +262,25 @@ fn pages_give_each_image_once() {
             images(&library.results(&Query { k: 5000, ..query }).unwrap()),
             all
         );
+    }
+}
+
+#[test]
+fn pages_go_on_past_ranked_beginning() {
+    let library = varied_of(1_300);
+    let query = Query::text("blue");
+    let all = images(
+        &library
+            .results(&Query {
+                k: 5_000,
+                ..query.clone()
+            })
+            .unwrap(),
+    );
+    for k in [90, 400, 1_000] {
+        let pages = pages(&library, &Query { k, ..query.clone() });
+        let joined: Vec<ImageId> = pages.iter().flat_map(images).collect();
+        assert_eq!(joined, all, "{k}");
     }
 }
 

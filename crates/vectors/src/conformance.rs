@@ -106,11 +106,13 @@ fn ranking_goes_on_after_search(index: &dyn VectorIndex, vectors: &[(ImageId, Em
             .into_iter()
             .map(|neighbor| (neighbor.image, neighbor.score))
             .collect();
-        assert_eq!(
-            index.rank(query, filter).expect("ranking"),
-            nearest,
-            "scores bit by bit"
-        );
+        for most in [0, 1, vectors.len() / 32, vectors.len() / 2, usize::MAX] {
+            assert_eq!(
+                index.rank(query, filter, most).expect("ranking"),
+                nearest[..most.min(nearest.len())],
+                "scores bit by bit"
+            );
+        }
     }
 }
 

@@ -164,9 +164,15 @@ pub trait VectorIndex: Send + Sync {
     /// The row of a live image; `None` where it has none.
     fn row(&self, image: &ImageId) -> Option<RowId>;
 
-    /// All live vectors in the rows of `filter` (in all rows if it is `None`) with their cosine similarities to the query, in the order
-    /// of [`ranks_before`]. Compares every vector, so that a list can go on to the last image.
-    fn rank(&self, query: &Embedding, filter: Option<&RowSet>) -> Result<Vec<(ImageId, f32)>, IndexError>;
+    /// The `most` nearest live vectors in the rows of `filter` (in all rows if it is `None`) with their cosine similarities to the
+    /// query, in the order of [`ranks_before`]. Misses none, unlike [`search`](Self::search), so that a list can go on to the last
+    /// image.
+    fn rank(
+        &self,
+        query: &Embedding,
+        filter: Option<&RowSet>,
+        most: usize,
+    ) -> Result<Vec<(ImageId, f32)>, IndexError>;
 
     /// The `k` nearest live vectors in the rows of `filter` (in all rows if it is `None`), best first. Fewer if fewer exist.
     fn search(

@@ -27,6 +27,10 @@ use hidden::HiddenRows;
 pub(crate) use search::SearchMode;
 use write::Unsynced;
 
+/// From this many rows for each that is ranked on, codes say which vectors have to be read. They are a quarter of the bytes, but the
+/// vectors are then read one by one.
+const MIN_ROWS_PER_RANKED: usize = 16;
+
 /// A vector file, codes of its live vectors in memory, and a graph over them if there are many.
 ///
 /// A search compares codes, then reads the vectors of the best candidates from the file, verifies their checksums, and
@@ -321,8 +325,17 @@ impl VectorIndex for VectorStore {
         self.rows.row(image).map(|row| RowId(row.into()))
     }
 
-    fn rank(&self, query: &Embedding, filter: Option<&RowSet>) -> Result<Vec<(ImageId, f32)>, IndexError> {
+    fn rank(
+        &self,
+        query: &Embedding,
+        filter: Option<&RowSet>,
+        most: usize,
+    ) -> Result<Vec<(ImageId, f32)>, IndexError> {
         check_dimension(self.space.dimension, query)?;
+        if most < self.rows.len() / MIN_ROWS_PER_RANKED {
+            let nearest = self.search_by(SearchMode::Scan, query, most, filter)?;
+            return Ok(nearest.into_iter().map(|near| (near.image, near.score)).collect());
+        }
         let live = self.rows.live_rows();
         let wanted: Option<RowSet> =
             filter.map(|filter| live.iter().filter(|row| filter.contains(*row)).collect());
@@ -339,6 +352,7 @@ impl VectorIndex for VectorStore {
         )?;
         let mut ranking = blocks.concat();
         ranking.par_sort_unstable_by(ranks_before);
+        ranking.truncate(most);
         Ok(ranking)
     }
 
