@@ -27,9 +27,8 @@ use hidden::HiddenRows;
 pub(crate) use search::SearchMode;
 use write::Unsynced;
 
-/// From this many rows for each that is ranked on, codes say which vectors have to be read. They are a quarter of the bytes, but the
-/// vectors are then read one by one.
-const MIN_ROWS_PER_RANKED: usize = 16;
+/// Comparing all vectors, in blocks, takes as long as reading one in this many of them by itself.
+const MIN_ROWS_PER_COMPARED: usize = 64;
 
 /// A vector file, codes of its live vectors in memory, and a graph over them if there are many.
 ///
@@ -332,9 +331,10 @@ impl VectorIndex for VectorStore {
         most: usize,
     ) -> Result<Vec<(ImageId, f32)>, IndexError> {
         check_dimension(self.space.dimension, query)?;
-        if most < self.rows.len() / MIN_ROWS_PER_RANKED {
-            let nearest = self.search_by(SearchMode::Scan, query, most, filter)?;
-            return Ok(nearest.into_iter().map(|near| (near.image, near.score)).collect());
+        if most < self.rows.len() / MIN_ROWS_PER_COMPARED
+            && let Some(ranking) = self.rank_by_codes(query, filter, most)?
+        {
+            return Ok(ranking);
         }
         let live = self.rows.live_rows();
         let wanted: Option<RowSet> =

@@ -2,12 +2,13 @@
 
 use std::sync::{Arc, PoisonError};
 
-use eidetic_domain::Embedding;
+use eidetic_domain::{Embedding, ImageId};
 use eidetic_kernels::CacheLine;
 
-use super::{VectorStore, check_dimension};
+use super::{MIN_ROWS_PER_COMPARED, VectorStore, check_dimension};
 use crate::candidate_queue::Candidate;
 use crate::code_query::CodeQuery;
+use crate::code_scan::scan_codes;
 use crate::plan::SearchContext;
 use crate::row_set::RowSet;
 use crate::top_k::{Ranked, TopK};
@@ -70,6 +71,30 @@ impl VectorStore {
             }
         }
         Ok(nearest.into_sorted().into_iter().map(Neighbor::from).collect())
+    }
+
+    /// The `most` nearest images, best first, by comparing the codes of all rows and the vectors that may be among them. `None`
+    /// where these are too many, or some are damaged.
+    pub(super) fn rank_by_codes(
+        &self,
+        query: &Embedding,
+        filter: Option<&RowSet>,
+        most: usize,
+    ) -> Result<Option<Vec<(ImageId, f32)>>, IndexError> {
+        let code = self.codes.encode(query.as_slice());
+        let code = CodeQuery {
+            code: CacheLine::codes(&code),
+            k: most,
+            filter,
+            ef: 0,
+        };
+        let candidates = scan_codes(&self.codes, &code, self.rows.live_rows()).into_sorted();
+        if candidates.len() > self.rows.len() / MIN_ROWS_PER_COMPARED {
+            return Ok(None);
+        }
+        let (nearest, all_valid) = self.compare_vectors(query.as_slice(), most, &candidates)?;
+        let ranked = nearest.into_sorted().into_iter();
+        Ok(all_valid.then(|| ranked.map(|near| (near.image, near.score)).collect()))
     }
 
     /// Reads the vectors of the candidates, which come best code first, and ranks them by exact score. Stops where no
