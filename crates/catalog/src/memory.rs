@@ -180,14 +180,13 @@ impl RowStore for MemoryCatalog {
         Ok(())
     }
 
-    fn rows(&self) -> Box<dyn Iterator<Item = Result<(ImageId, RowId), CatalogError>> + '_> {
+    fn rows(&self) -> Result<Vec<(RowId, ImageId)>, CatalogError> {
         let tables = self.read();
         let own = tables
             .rows
             .iter()
             .filter(|((space, image), _)| *space == self.space && tables.images.contains_key(image));
-        let rows: Vec<_> = own.map(|((_, image), row)| Ok((*image, *row))).collect();
-        Box::new(rows.into_iter())
+        Ok(own.map(|((_, image), row)| (*row, *image)).collect())
     }
 
     fn count_rows(&self) -> Result<u64, CatalogError> {

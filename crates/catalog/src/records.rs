@@ -28,6 +28,10 @@ pub struct StoredImage {
     pub added_ms: Option<i64>,
 }
 
+fn row(stored: RowId) -> Option<RowId> {
+    Some(stored).filter(|row| *row != NO_ROW)
+}
+
 /// The beginning of a [`StoredImage`].
 #[derive(Deserialize)]
 pub struct StoredRow {
@@ -37,7 +41,7 @@ pub struct StoredRow {
 impl StoredRow {
     /// The image's row in the first space.
     pub fn first_row(&self) -> Option<RowId> {
-        (self.first_row != NO_ROW).then_some(self.first_row)
+        row(self.first_row)
     }
 }
 
@@ -62,7 +66,7 @@ impl StoredImage {
 
     /// The image's row in the first space.
     pub fn first_row(&self) -> Option<RowId> {
-        Some(self.first_row).filter(|row| *row != NO_ROW)
+        row(self.first_row)
     }
 
     pub fn set_first_row(&mut self, row: Option<RowId>) {

@@ -41,10 +41,10 @@ pub trait RowStore {
     /// Used for images whose vectors are damaged: they count as not embedded afterwards.
     fn remove_rows(&self, images: &[ImageId]) -> Result<(), CatalogError>;
 
-    /// Every image that has a row, with the row, in no useful order. Walks over all images, without their paths.
+    /// Every image that has a row, with the row, in order of id. Walks over all images, without their paths.
     ///
     /// Not a snapshot: concurrent writes may or may not be seen.
-    fn rows(&self) -> Box<dyn Iterator<Item = Result<(ImageId, RowId), CatalogError>> + '_>;
+    fn rows(&self) -> Result<Vec<(RowId, ImageId)>, CatalogError>;
 
     /// Number of images that have a row. Walks over all images.
     fn count_rows(&self) -> Result<u64, CatalogError>;

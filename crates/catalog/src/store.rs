@@ -5,7 +5,7 @@ mod changes;
 mod sled_store;
 
 use std::collections::BTreeMap;
-use std::ops::Bound;
+use std::convert;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -19,7 +19,7 @@ use crate::salvage::Salvage;
 use crate::snapshot::{self, Publisher, Snapshot};
 use crate::{CatalogError, ReadOnlyReason};
 pub use changes::Changes;
-use sled_store::{PAGE, SledStore};
+use sled_store::SledStore;
 
 /// The open store.
 pub struct Store {
@@ -215,23 +215,19 @@ impl Store {
         range: Range,
         mut each: impl FnMut(&[u8], &[u8]) -> Result<(), CatalogError>,
     ) -> Result<(), CatalogError> {
-        if let Engine::Snapshot(opened) = &self.engine {
-            let mut seen = Ok(());
-            let read = opened.snapshot.for_each_in(&range, |key, value| {
-                seen = each(key, value);
-                Ok(seen.is_ok())
-            });
-            return read.map_err(|error| failure(&self.dir, error)).and(seen);
-        }
-        let (mut from, to) = range;
-        loop {
-            let page = self.page((from, to.clone()), PAGE)?;
-            for (key, value) in &page {
-                each(key, value)?;
+        match &self.engine {
+            Engine::Sled(owned) => owned.store.for_each_in(range, convert::identity, each),
+            Engine::Memory(memory) => {
+                let mut entries = memory.records.range::<Vec<u8>, _>(range);
+                entries.try_for_each(|(key, value)| each(key, value))
             }
-            match page.last() {
-                Some((last, _)) if page.len() == PAGE => from = Bound::Excluded(last.to_vec()),
-                _ => return Ok(()),
+            Engine::Snapshot(opened) => {
+                let mut seen = Ok(());
+                let read = opened.snapshot.for_each_in(&range, |key, value| {
+                    seen = each(key, value);
+                    Ok(seen.is_ok())
+                });
+                read.map_err(|error| failure(&self.dir, error)).and(seen)
             }
         }
     }

@@ -111,7 +111,12 @@ fn browse(folder: &Path) {
 /// Removes all vectors, as if the images had been indexed by another model.
 fn take_vectors(folder: &Path) {
     let catalog = SledCatalog::open(&folder.join("catalog")).expect("the catalog opens");
-    let images: Vec<ImageId> = catalog.rows().map(|row| row.expect("rows are read").0).collect();
+    let images: Vec<ImageId> = catalog
+        .rows()
+        .expect("rows are read")
+        .into_iter()
+        .map(|(_, image)| image)
+        .collect();
     for batch in images.chunks(BATCH) {
         catalog.remove_rows(batch).expect("rows are removed");
     }

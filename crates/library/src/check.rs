@@ -6,7 +6,7 @@ mod repair;
 
 use std::path::{Path, PathBuf};
 
-use eidetic_catalog::{Catalog, CatalogError, Finding, ReadOnlyReason, SledCatalog};
+use eidetic_catalog::{Catalog, CatalogError, Finding, ReadOnlyReason, RowStore, SledCatalog};
 use eidetic_domain::{ImageId, RowId, counted};
 use eidetic_imaging::ThumbnailStore;
 use eidetic_vectors::{IndexError, VectorStore};
@@ -159,7 +159,7 @@ impl CheckReport {
     ) -> Result<(), LibraryError> {
         let directory = entry.directory(library);
         let vectors = directory.join("vectors");
-        self.add_vectors(&vectors, entry, &catalog.all_rows()?)?;
+        self.add_vectors(&vectors, entry, &catalog.rows()?)?;
         if VectorStore::has_damaged_snapshot(&vectors, &entry.space) {
             self.add(
                 &vectors,

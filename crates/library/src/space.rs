@@ -76,7 +76,7 @@ impl Space {
         if catalog.condition().read_only.is_none() {
             create_directories(library, &vectors).map_err(LibraryError::io(&vectors))?;
         }
-        let (mut vectors, report) = VectorStore::open(&vectors, &entry.space, &catalog.all_rows()?)?;
+        let (mut vectors, report) = VectorStore::open(&vectors, &entry.space, &catalog.rows()?)?;
         vectors.hide_rows(&removed_rows(&catalog)?)?;
         let space = Self {
             number: entry.number,

@@ -8,7 +8,7 @@ use std::io::{self, Read, Write};
 use std::ops::Bound;
 use std::path::Path;
 
-use super::{PAGE, SledCatalog, next_page_start};
+use super::SledCatalog;
 use crate::ledger::Ledger;
 use crate::rebuild::{Record, rebuild};
 use crate::records::{StoreState, decode_checked, is_whole};
@@ -28,18 +28,11 @@ impl SledCatalog {
         let failed = |error| failure(self.directory(), error);
         out.write_all(MAGIC).map_err(failed)?;
         let mut count = 0;
-        let mut from: Bound<Vec<u8>> = Bound::Unbounded;
-        loop {
-            let page = self.store.page((from, Bound::Unbounded), PAGE)?;
-            for (key, value) in &page {
-                write_record(out, key, value).map_err(failed)?;
-            }
-            count += page.len() as u64;
-            match next_page_start(&page) {
-                Some(next) => from = next,
-                None => break,
-            }
-        }
+        self.store
+            .for_each_in((Bound::Unbounded, Bound::Unbounded), |key, value| {
+                count += 1;
+                write_record(out, key, value).map_err(failed)
+            })?;
         write_end(out, count).map_err(failed)?;
         Ok(count)
     }

@@ -1,12 +1,12 @@
 //! Rows in the catalog on disk, and the removal of a whole space.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::ops::Bound;
 
 use eidetic_domain::{ImageId, RowId};
 use rayon::prelude::*;
 
-use super::{PAGE, Page, Paged, SledCatalog, next_page_start};
+use super::SledCatalog;
 use crate::batch::{PreparedBatch, image_name, row_name};
 use crate::keys::{self, Range};
 use crate::records::{StoredImage, StoredRow, decode_checked};
@@ -38,34 +38,6 @@ impl SledCatalog {
     /// Whether a key of a row or of tags belongs to this space.
     pub(super) fn is_of_space(&self, key: &[u8]) -> bool {
         self.space == SpaceNumber::FIRST || keys::space_of(key) == Some(self.space)
-    }
-
-    /// Up to [`PAGE`] images from a key on, those that have a row in this space.
-    fn row_page(&self, from: Bound<Vec<u8>>) -> Result<Page<(ImageId, RowId)>, CatalogError> {
-        let _no_writer = self.reading();
-        let page = self.store.page((from, keys::all_images().1), PAGE)?;
-        let ids: Vec<_> = page.iter().filter_map(|(key, _)| keys::image_of(key)).collect();
-        let rows = self.rows_between(&ids)?;
-        let mut records = VecDeque::with_capacity(page.len());
-        for (key, value) in &page {
-            let id = keys::image_of(key).ok_or_else(|| self.store.damaged("a key".into()))?;
-            let stored = decode_checked(key, value).ok_or_else(|| self.store.damaged(image_name(&id)))?;
-            let row = self.row_among(&rows, &id, &stored);
-            records.extend(row.map(|row| Ok((id, row))));
-        }
-        Ok(Page {
-            next: next_page_start(&page),
-            records,
-        })
-    }
-
-    /// All images that have a row in this space, in no certain order, read on all threads.
-    pub fn all_rows(&self) -> Result<Vec<(RowId, ImageId)>, CatalogError> {
-        let parts: Vec<Vec<(RowId, ImageId)>> = (0..=u8::MAX)
-            .into_par_iter()
-            .map(|first| self.rows_of_ids_beginning_with(first))
-            .collect::<Result<_, _>>()?;
-        Ok(parts.concat())
     }
 
     fn rows_of_ids_beginning_with(&self, byte: u8) -> Result<Vec<(RowId, ImageId)>, CatalogError> {
@@ -184,8 +156,13 @@ impl RowStore for SledCatalog {
         self.commit(&mut state, prepared).map(drop)
     }
 
-    fn rows(&self) -> Box<dyn Iterator<Item = Result<(ImageId, RowId), CatalogError>> + '_> {
-        Box::new(Paged::new(keys::all_images().0, |from| self.row_page(from)))
+    /// Reads on all threads.
+    fn rows(&self) -> Result<Vec<(RowId, ImageId)>, CatalogError> {
+        let parts: Vec<Vec<(RowId, ImageId)>> = (0..=u8::MAX)
+            .into_par_iter()
+            .map(|first| self.rows_of_ids_beginning_with(first))
+            .collect::<Result<_, _>>()?;
+        Ok(parts.concat())
     }
 
     fn count_rows(&self) -> Result<u64, CatalogError> {

@@ -24,8 +24,8 @@ use crate::sled_log::is_suspicious;
 use crate::snapshot::EachRecord;
 use crate::store_files::{self, DerivedFiles, STORE};
 
-/// Number of records that are read at a time where many are passed on.
-pub(super) const PAGE: usize = 4096;
+/// Number of records that [`SledStore::for_each_in`] reads at a time.
+const PAGE: usize = 4096;
 const CACHE_BYTES: u64 = 64 << 20;
 /// Attempts, at intervals of [`LOCK_PAUSE`], to take sled's own lock. The commit sequence file is locked by
 /// then: only threads of a catalog that this process has just closed can still hold sled's lock.
@@ -87,11 +87,19 @@ impl SledStore {
 
     /// Passes all records to `each`, in order of their keys.
     pub fn for_each(&self, each: EachRecord<'_>) -> io::Result<()> {
-        let mut from = Bound::Unbounded;
+        self.for_each_in((Bound::Unbounded, Bound::Unbounded), io::Error::other, each)
+    }
+
+    /// Passes the records of a range to `each`, in order of their keys; `failed` makes an error of one of the store.
+    pub fn for_each_in<E>(
+        &self,
+        range: Range,
+        failed: impl Fn(CatalogError) -> E,
+        mut each: impl FnMut(&[u8], &[u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let (mut from, to) = range;
         loop {
-            let page = self
-                .page((from, Bound::Unbounded), PAGE)
-                .map_err(io::Error::other)?;
+            let page = self.page((from, to.clone()), PAGE).map_err(&failed)?;
             for (key, value) in &page {
                 each(key, value)?;
             }

@@ -148,8 +148,10 @@ pub fn everything(catalog: &dyn Catalog) -> Everything {
         rows: catalog.count_rows().expect("rows can be counted"),
         named_rows: catalog
             .rows()
-            .collect::<Result<_, _>>()
-            .expect("rows can be listed"),
+            .expect("rows can be listed")
+            .into_iter()
+            .map(|(row, image)| (image, row))
+            .collect(),
         by_id: catalog
             .get_many(&(0..10).map(id).collect::<Vec<_>>())
             .expect("images can be got"),

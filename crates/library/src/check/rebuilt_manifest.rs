@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use eidetic_catalog::{Catalog, SledCatalog, SpaceNumber};
+use eidetic_catalog::{Catalog, RowStore, SledCatalog, SpaceNumber};
 use eidetic_vectors::VectorStore;
 
 use super::nothing_is_written;
@@ -43,7 +43,7 @@ fn from_vectors(library: &Path) -> Result<Option<Manifest>, LibraryError> {
     for &number in &numbers {
         let vectors = directory_of(number, library).join("vectors");
         if let Some(space) = VectorStore::space_in(&vectors) {
-            let images = catalog.for_space(number).all_rows()?.len();
+            let images = catalog.for_space(number).rows()?.len();
             filled.push((images, SpaceEntry::new(number, space.model.clone(), space)));
         }
     }

@@ -67,7 +67,7 @@ fn find_orphans(
         if !VectorStore::exists(&vectors) {
             continue;
         }
-        let live = catalog.for_space(entry.number).all_rows()?;
+        let live = catalog.for_space(entry.number).rows()?;
         for (row, image) in orphaned_rows(&vectors, &entry.space, &live)? {
             let rows = orphans.entry(image).or_default();
             if rows.iter().all(|(space, _)| *space != entry.number) {
