@@ -8,22 +8,13 @@ use quick_cache::sync::Cache;
 /// The images of a library by their scores for a query.
 pub(crate) type Ranking = Arc<[(ImageId, f32)]>;
 
-/// Images in the beginning of a ranking, which is found much faster than all of it and suffices for most lists.
+/// Images in the beginning of a ranking, which suffices for most lists.
 pub(crate) const BEGINNING: usize = 1_000;
-
-/// How much of a ranking is wanted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Extent {
-    /// The best [`BEGINNING`] images.
-    Beginning,
-    /// All images.
-    Whole,
-}
 
 /// Rankings of libraries, so that a list of many hits compares vectors once and not once a page.
 pub struct RankingCache {
-    /// Of 36 KB each.
-    beginnings: Cache<RankingKey, Ranking>,
+    /// Of 36 KB each; none where the index finds them no faster than the whole.
+    beginnings: Cache<RankingKey, Option<Ranking>>,
     /// A ranking of a million images takes 36 MB, so only a few are kept.
     whole: Cache<RankingKey, Ranking>,
 }
@@ -58,29 +49,24 @@ impl RankingKey {
     }
 }
 
-impl Extent {
-    /// The number of images that are ranked.
-    pub(crate) const fn most(self) -> usize {
-        match self {
-            Self::Beginning => BEGINNING,
-            Self::Whole => usize::MAX,
-        }
-    }
-}
-
 impl RankingCache {
-    /// The ranking of a query, made by `rank` unless it is known.
-    pub(crate) fn get_or_rank<E>(
+    /// The beginning of the ranking of a query, made by `rank` unless it is known.
+    pub(crate) fn beginning<E>(
         &self,
-        extent: Extent,
+        key: &RankingKey,
+        rank: impl FnOnce() -> Result<Option<Vec<(ImageId, f32)>>, E>,
+    ) -> Result<Option<Ranking>, E> {
+        let ranked = || Ok(rank()?.map(Ranking::from));
+        self.beginnings.get_or_insert_with(key, ranked)
+    }
+
+    /// The whole ranking of a query, made by `rank` unless it is known.
+    pub(crate) fn whole<E>(
+        &self,
         key: &RankingKey,
         rank: impl FnOnce() -> Result<Vec<(ImageId, f32)>, E>,
     ) -> Result<Ranking, E> {
-        let rankings = match extent {
-            Extent::Beginning => &self.beginnings,
-            Extent::Whole => &self.whole,
-        };
-        rankings.get_or_insert_with(key, || Ok(rank()?.into()))
+        self.whole.get_or_insert_with(key, || Ok(rank()?.into()))
     }
 }
 

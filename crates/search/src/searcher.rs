@@ -13,7 +13,7 @@ use eidetic_vectors::{Neighbor, RowSet, VectorIndex, ranks_before};
 use crate::copies::{self, Comparable};
 use crate::query_parts::QueryParts;
 use crate::query_texts::{Claim, QueryTexts};
-use crate::ranking_cache::{BEGINNING, Extent, Ranking, RankingCache, RankingKey};
+use crate::ranking_cache::{BEGINNING, Ranking, RankingCache, RankingKey};
 use crate::{
     CopyMode, FilterCache, Query, QueryImage, QueryWeights, RankedHit, SearchError, SearchPosition,
     SearchResults, TextCache, Timings, Verdict, shots,
@@ -52,7 +52,6 @@ pub(crate) struct ComparedHit {
 }
 
 /// A page of hits.
-#[derive(Default)]
 pub(crate) struct Found {
     hits: Vec<ComparedHit>,
     /// The best hit of all, where the page is not the first.
@@ -234,25 +233,32 @@ impl<V: VectorIndex + ?Sized> Searcher<'_, V> {
 
     /// The hits after a place in the ranking of all images.
     fn page_of_ranking(&self, embedding: &Embedding, query: &Query) -> Result<Found, SearchError> {
-        if query.k <= MAX_INDEXED_HITS {
-            let beginning = self.ranking(Extent::Beginning, embedding, query)?;
-            let is_whole = beginning.len() < BEGINNING;
-            if let Some(page) = self.page_within(&beginning, is_whole, query)? {
+        if let Some(beginning) = self.beginning(embedding, query)? {
+            let page = self.page_within(&beginning, query)?;
+            if page.next.is_some() || beginning.len() < BEGINNING {
                 return Ok(page);
             }
         }
-        let ranking = self.ranking(Extent::Whole, embedding, query)?;
-        let page = self.page_within(&ranking, true, query)?;
-        Ok(page.unwrap_or_default())
+        let whole = self.ranked(embedding, query, |vectors, rows, key| {
+            self.ranking_cache
+                .whole(key, || Ok(vectors.rank(embedding, rows)?))
+        });
+        self.page_within(&whole?, query)
     }
 
-    /// The hits in `ranking` after the place of the query; `None` where they go on beyond its end, as they may unless it is whole.
-    fn page_within(
-        &self,
-        ranking: &[(ImageId, f32)],
-        is_whole: bool,
-        query: &Query,
-    ) -> Result<Option<Found>, SearchError> {
+    /// The beginning of the ranking, where the page may end in it and it is found faster than the whole.
+    fn beginning(&self, embedding: &Embedding, query: &Query) -> Result<Option<Ranking>, SearchError> {
+        if query.k > MAX_INDEXED_HITS {
+            return Ok(None);
+        }
+        self.ranked(embedding, query, |vectors, rows, key| {
+            let rank = || Ok(vectors.rank_beginning(embedding, rows, BEGINNING)?);
+            self.ranking_cache.beginning(key, rank)
+        })
+    }
+
+    /// The hits in `ranking` after the place of the query.
+    fn page_within(&self, ranking: &[(ImageId, f32)], query: &Query) -> Result<Found, SearchError> {
         let start = query.after.map_or(0, |after| {
             let place = (after.image, after.score);
             ranking.partition_point(|ranked| ranks_before(ranked, &place).is_le())
@@ -262,9 +268,6 @@ impl<V: VectorIndex + ?Sized> Searcher<'_, V> {
         let mut requested = query.k.saturating_add(query.k / 2 + 16);
         loop {
             let end = start.saturating_add(requested).min(ranking.len());
-            if end == ranking.len() && !is_whole {
-                return Ok(None);
-            }
             let mut hits = self.hits_at(&ranking[from..end], query)?;
             hits.retain(|found| !before.contains(&found.hit.hit.image));
             if hits.len() > query.k || end == ranking.len() {
@@ -274,24 +277,29 @@ impl<V: VectorIndex + ?Sized> Searcher<'_, V> {
                 let best = self
                     .hits_at(best.map(std::slice::from_ref).unwrap_or_default(), query)?
                     .pop();
-                return Ok(Some(Found {
+                return Ok(Found {
                     next: position_of_last(&hits).filter(|_| has_more),
                     best,
                     hits,
-                }));
+                });
             }
             requested = requested.saturating_mul(2);
         }
     }
 
-    fn ranking(&self, extent: Extent, embedding: &Embedding, query: &Query) -> Result<Ranking, SearchError> {
+    /// What `rank` makes of the index, the rows that match, and the key of the query's rankings.
+    fn ranked<T>(
+        &self,
+        embedding: &Embedding,
+        query: &Query,
+        rank: impl FnOnce(&V, Option<&RowSet>, &RankingKey) -> Result<T, SearchError>,
+    ) -> Result<T, SearchError> {
         let rows = self.matching_rows(query)?;
         let generation = self.filter_cache.generation();
         let vectors = self.read_vectors();
         let state = (vectors.end(), vectors.len());
         let key = RankingKey::new(embedding, &query.filter, generation, state);
-        let rank = || Ok(vectors.rank(embedding, rows.as_deref(), extent.most())?);
-        self.ranking_cache.get_or_rank(extent, &key, rank)
+        rank(&vectors, rows.as_deref(), &key)
     }
 
     /// The images of a part of a ranking, copies folded. Damaged vectors are left out.

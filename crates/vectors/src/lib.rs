@@ -164,15 +164,19 @@ pub trait VectorIndex: Send + Sync {
     /// The row of a live image; `None` where it has none.
     fn row(&self, image: &ImageId) -> Option<RowId>;
 
-    /// The `most` nearest live vectors in the rows of `filter` (in all rows if it is `None`) with their cosine similarities to the
-    /// query, in the order of [`ranks_before`]. Misses none, unlike [`search`](Self::search), so that a list can go on to the last
-    /// image.
-    fn rank(
+    /// All live vectors in the rows of `filter` (in all rows if it is `None`) with their cosine similarities to the query, in the order
+    /// of [`ranks_before`]. Compares every vector, so that a list can go on to the last image.
+    fn rank(&self, query: &Embedding, filter: Option<&RowSet>) -> Result<Vec<(ImageId, f32)>, IndexError>;
+
+    /// The first `most` of [`rank`](Self::rank), where the index finds them with less work; `None` where it does not.
+    fn rank_beginning(
         &self,
-        query: &Embedding,
-        filter: Option<&RowSet>,
-        most: usize,
-    ) -> Result<Vec<(ImageId, f32)>, IndexError>;
+        _query: &Embedding,
+        _filter: Option<&RowSet>,
+        _most: usize,
+    ) -> Result<Option<Vec<(ImageId, f32)>>, IndexError> {
+        Ok(None)
+    }
 
     /// The `k` nearest live vectors in the rows of `filter` (in all rows if it is `None`), best first. Fewer if fewer exist.
     fn search(

@@ -105,20 +105,25 @@ impl VectorIndex for MemoryIndex {
         self.vectors.get(image).map(|(row, _)| *row)
     }
 
-    fn rank(
-        &self,
-        query: &Embedding,
-        filter: Option<&RowSet>,
-        most: usize,
-    ) -> Result<Vec<(ImageId, f32)>, IndexError> {
+    fn rank(&self, query: &Embedding, filter: Option<&RowSet>) -> Result<Vec<(ImageId, f32)>, IndexError> {
         let nearest = self.search(query, self.len(), filter)?;
         let mut ranking: Vec<(ImageId, f32)> = nearest
             .into_iter()
             .map(|neighbor| (neighbor.image, neighbor.score))
             .collect();
         ranking.sort_by(ranks_before);
-        ranking.truncate(most);
         Ok(ranking)
+    }
+
+    fn rank_beginning(
+        &self,
+        query: &Embedding,
+        filter: Option<&RowSet>,
+        most: usize,
+    ) -> Result<Option<Vec<(ImageId, f32)>>, IndexError> {
+        let mut ranking = self.rank(query, filter)?;
+        ranking.truncate(most);
+        Ok(Some(ranking))
     }
 
     fn search(

@@ -324,18 +324,8 @@ impl VectorIndex for VectorStore {
         self.rows.row(image).map(|row| RowId(row.into()))
     }
 
-    fn rank(
-        &self,
-        query: &Embedding,
-        filter: Option<&RowSet>,
-        most: usize,
-    ) -> Result<Vec<(ImageId, f32)>, IndexError> {
+    fn rank(&self, query: &Embedding, filter: Option<&RowSet>) -> Result<Vec<(ImageId, f32)>, IndexError> {
         check_dimension(self.space.dimension, query)?;
-        if most < self.rows.len() / MIN_ROWS_PER_COMPARED
-            && let Some(ranking) = self.rank_by_codes(query, filter, most)?
-        {
-            return Ok(ranking);
-        }
         let live = self.rows.live_rows();
         let wanted: Option<RowSet> =
             filter.map(|filter| live.iter().filter(|row| filter.contains(*row)).collect());
@@ -352,8 +342,17 @@ impl VectorIndex for VectorStore {
         )?;
         let mut ranking = blocks.concat();
         ranking.par_sort_unstable_by(ranks_before);
-        ranking.truncate(most);
         Ok(ranking)
+    }
+
+    fn rank_beginning(
+        &self,
+        query: &Embedding,
+        filter: Option<&RowSet>,
+        most: usize,
+    ) -> Result<Option<Vec<(ImageId, f32)>>, IndexError> {
+        check_dimension(self.space.dimension, query)?;
+        self.rank_by_codes(query, filter, most)
     }
 
     fn search(

@@ -168,13 +168,8 @@ impl VectorIndex for FullDisk {
         self.vectors.row(image)
     }
 
-    fn rank(
-        &self,
-        query: &Embedding,
-        filter: Option<&RowSet>,
-        most: usize,
-    ) -> Result<Vec<(ImageId, f32)>, IndexError> {
-        self.vectors.rank(query, filter, most)
+    fn rank(&self, query: &Embedding, filter: Option<&RowSet>) -> Result<Vec<(ImageId, f32)>, IndexError> {
+        self.vectors.rank(query, filter)
     }
 
     fn search(

@@ -81,6 +81,10 @@ impl VectorStore {
         filter: Option<&RowSet>,
         most: usize,
     ) -> Result<Option<Vec<(ImageId, f32)>>, IndexError> {
+        let most_compared = self.rows.len() / MIN_ROWS_PER_COMPARED;
+        if most > most_compared {
+            return Ok(None);
+        }
         let code = self.codes.encode(query.as_slice());
         let code = CodeQuery {
             code: CacheLine::codes(&code),
@@ -89,7 +93,7 @@ impl VectorStore {
             ef: 0,
         };
         let candidates = scan_codes(&self.codes, &code, self.rows.live_rows()).into_sorted();
-        if candidates.len() > self.rows.len() / MIN_ROWS_PER_COMPARED {
+        if candidates.len() > most_compared {
             return Ok(None);
         }
         let (nearest, all_valid) = self.compare_vectors(query.as_slice(), most, &candidates)?;
